@@ -1,0 +1,24 @@
+// Whole files, read with a limit and written so that a crash never leaves half of one.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace digit {
+
+// NOT_FOUND, PERMISSION_DENIED, FAILED_PRECONDITION (a directory or other non-file) or RESOURCE_EXHAUSTED (larger than
+// `max_bytes`); every message names the path.
+absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes);
+
+// Writes a temporary file beside `path`, fsyncs it, renames it over `path` and fsyncs the folder: after a crash there
+// is the old content or the new, never a part. Makes no folders.
+absl::Status WriteFileAtomically(const std::string& path, absl::string_view content);
+
+// "cannot open 'PATH': No such file or directory", with the code that fits `error` (an errno).
+absl::Status ErrnoStatus(int error, absl::string_view what, absl::string_view path);
+
+}  // namespace digit
