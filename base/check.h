@@ -5,9 +5,9 @@ namespace digit {
 [[noreturn]] void CheckFailed(const char* file, int line, const char* condition);
 }  // namespace digit
 
-#define DIGIT_CHECK(condition)                                   \
-  do {                                                           \
-    if (!(condition)) [[unlikely]] {                             \
-      ::digit::CheckFailed(__FILE__, __LINE__, #condition);      \
-    }                                                            \
+#define DIGIT_CHECK(condition)                              \
+  do {                                                      \
+    if (!(condition)) [[unlikely]] {                        \
+      ::digit::CheckFailed(__FILE__, __LINE__, #condition); \
+    }                                                       \
   } while (false)

@@ -13,8 +13,7 @@ class RealClock : public Clock {
       cv->Wait(mu);
       return;
     }
-    RealWaitUntil(cv, mu,
-                  std::chrono::steady_clock::time_point(absl::ToChronoNanoseconds(deadline.since_zero())));
+    RealWaitUntil(cv, mu, std::chrono::steady_clock::time_point(absl::ToChronoNanoseconds(deadline.since_zero())));
   }
 };
 

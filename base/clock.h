@@ -2,8 +2,8 @@
 // (tests/support/simulated_clock.h).
 #pragma once
 
-#include <compare>
 #include <chrono>
+#include <compare>
 
 #include "absl/time/time.h"
 #include "base/mutex.h"

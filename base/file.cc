@@ -73,8 +73,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes)
   if (!S_ISREG(info.st_mode)) {
     return absl::FailedPreconditionError(absl::StrCat("cannot read '", path, "': not a regular file"));
   }
-  const absl::Status too_large = absl::ResourceExhaustedError(
-      absl::StrCat("'", path, "' is larger than the limit of ", max_bytes, " bytes"));
+  const absl::Status too_large =
+      absl::ResourceExhaustedError(absl::StrCat("'", path, "' is larger than the limit of ", max_bytes, " bytes"));
   if (info.st_size > max_bytes) return too_large;
   std::string content;
   content.resize(static_cast<size_t>(info.st_size));

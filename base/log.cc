@@ -21,9 +21,8 @@ spdlog::logger& Logger() {
 }
 
 bool NeedsQuotes(absl::string_view value) {
-  return value.empty() || std::any_of(value.begin(), value.end(), [](unsigned char c) {
-           return c <= ' ' || c == '"' || c == '\\' || c == 0x7f;
-         });
+  return value.empty() || std::any_of(value.begin(), value.end(),
+                                      [](unsigned char c) { return c <= ' ' || c == '"' || c == '\\' || c == 0x7f; });
 }
 
 void Log(spdlog::level::level_enum level, absl::string_view event, LogFields fields) {

@@ -16,7 +16,7 @@ namespace digit {
 
 // A dense float32 tensor, contiguous, row-major.
 struct NamedTensor {
-  std::string name;            // "conv1.weight"
+  std::string name;  // "conv1.weight"
   std::vector<int64_t> shape;
   std::vector<float> values;
 };

@@ -12,11 +12,11 @@ namespace digit {
 
 // Immutable after LoadModel(); shared between executors.
 struct Model {
-  std::string path;      // as given
-  std::string bytes;     // the whole file, kept only when the torch module may need it (TorchScript)
-  std::string sha256;    // 64 hex digits, of the file
-  ModelFile file;        // tensors
-  ModelSpec spec;        // from inside the file, else from beside it, else defaults
+  std::string path;    // as given
+  std::string bytes;   // the whole file, kept only when the torch module may need it (TorchScript)
+  std::string sha256;  // 64 hex digits, of the file
+  ModelFile file;      // tensors
+  ModelSpec spec;      // from inside the file, else from beside it, else defaults
   // Ours or a state_dict of the network: the CPU engine serves it. Otherwise only the torch module can.
   bool is_digit_cnn = false;
 };

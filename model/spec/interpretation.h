@@ -12,9 +12,9 @@ namespace digit {
 enum class Verdict { kUnspecified, kConfident, kUnsure, kNotADigit };
 
 struct Interpretation {
-  int label_index = 0;                // the class with the highest output; the lowest index on a tie
-  float confidence = 0;               // its calibrated probability, 0..1
-  std::vector<float> probabilities;   // calibrated, in label order, sum 1
+  int label_index = 0;               // the class with the highest output; the lowest index on a tie
+  float confidence = 0;              // its calibrated probability, 0..1
+  std::vector<float> probabilities;  // calibrated, in label order, sum 1
   Verdict verdict = Verdict::kUnspecified;
 };
 

@@ -30,8 +30,8 @@ struct Thresholds {
 };
 
 struct Accuracy {
-  std::string set;       // "mnist/test"
-  double accuracy = 0;   // 0..1
+  std::string set;      // "mnist/test"
+  double accuracy = 0;  // 0..1
   int images = 0;
 };
 
@@ -43,18 +43,18 @@ struct ReferenceSet {
 };
 
 struct ModelSpec {
-  std::string architecture;          // kDigitCnn, or empty: whatever the TorchScript does
-  std::vector<std::string> labels;   // in the order of the network's outputs; 1..kMaxClasses; distinct, not empty
+  std::string architecture;         // kDigitCnn, or empty: whatever the TorchScript does
+  std::vector<std::string> labels;  // in the order of the network's outputs; 1..kMaxClasses; distinct, not empty
   Framing framing = Framing::kMnist;
   OutputKind output = OutputKind::kAuto;
-  double temperature = 1;            // > 0; probabilities = softmax(logits / temperature)
+  double temperature = 1;                // > 0; probabilities = softmax(logits / temperature)
   std::optional<Thresholds> thresholds;  // absent: the verdict is UNSPECIFIED
   std::vector<Accuracy> accuracy;
-  std::string recipe;                // the command line and hyperparameters, for people
+  std::string recipe;  // the command line and hyperparameters, for people
   int64_t seed = 0;
-  std::string data_digest;           // SHA-256 over the training files, empty when unknown
-  std::string writer;                // "digit-train 0.1.0"
-  ReferenceSet reference;            // may be empty
+  std::string data_digest;  // SHA-256 over the training files, empty when unknown
+  std::string writer;       // "digit-train 0.1.0"
+  ReferenceSet reference;   // may be empty
 
   int num_classes() const { return static_cast<int>(labels.size()); }
 };
