@@ -54,9 +54,7 @@ void ExpectNetwork(const ModelFile& file) {
 class Layout2xTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    char name[] = "model_archive_test.XXXXXX";
-    const std::string pattern = (std::filesystem::temp_directory_path() / name).string();
-    folder_ = pattern;
+    folder_ = (std::filesystem::temp_directory_path() / "model_archive_test.XXXXXX").string();
     ASSERT_NE(mkdtemp(folder_.data()), nullptr);
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }

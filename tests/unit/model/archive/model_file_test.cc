@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/file.h"
 #include "tests/unit/model/archive/pickle_writer.h"
 #include "tests/unit/model/archive/test_archive.h"
 
@@ -182,6 +184,24 @@ TEST(ModelFileTest, EveryByteOfAPickleMayHaveEveryValue) {
       }
     }
   }
+}
+
+// The fuzzer's seeds, and whatever it once broke the reader with.
+TEST(ModelFileTest, EverySeedOfTheFuzzerIsReadOrRefusedInOneLine) {
+  int files = 0, readable = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("tests/fuzz/corpus/model_file")) {
+    const auto bytes = ReadFile(entry.path().string(), kMaxModelFileBytes);
+    ASSERT_TRUE(bytes.ok()) << bytes.status();
+    for (const std::string& variant :
+         {*bytes, WriteZip(StateDictEntries(*bytes, Floats(16))), WriteZip(TorchScriptEntries(*bytes, Floats(16)))}) {
+      const auto file = ParseModelFile(variant);
+      EXPECT_THAT(std::string(file.status().message()), Not(HasSubstr("\n"))) << entry.path();
+      readable += file.ok() ? 1 : 0;
+    }
+    ++files;
+  }
+  EXPECT_GE(files, 9);
+  EXPECT_GE(readable, 5);
 }
 
 }  // namespace

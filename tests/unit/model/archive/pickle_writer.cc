@@ -24,7 +24,9 @@ std::string Tuple(const std::vector<int64_t>& numbers) {
   return out + "t";
 }
 
-std::string Global(const std::string& module, const std::string& name) { return std::string("c") + module + "\n" + name + "\n"; }
+std::string Global(const std::string& module, const std::string& name) {
+  return std::string("c") + module + "\n" + name + "\n";
+}
 
 std::string Tensor(const TensorCall& call) {
   return Global("torch._utils", "_rebuild_tensor_v2") + "((" + Text("storage") + Global("torch", call.storage_class) +
