@@ -108,17 +108,17 @@ struct ThreadScope {
     static_cast<void>(set_once);
   }
   c10::InferenceMode inference_mode;
-  // The graph is optimised once, when the model is loaded; the executor's own profiling and respecialising would only
-  // make the first batches of each size slow.
-  torch::jit::GraphOptimizerEnabledGuard no_profiling{false};
 };
 
 class TorchEngine final : public InferenceEngine {
  public:
   static absl::StatusOr<std::unique_ptr<InferenceEngine>> Create(const Model& model, const Device& device) {
     std::unique_ptr<TorchEngine> engine(new TorchEngine);
-    const std::string load = absl::StrCat("load model '", model.path, "'");
-    RETURN_IF_ERROR(Guarded(absl::StatusCode::kInvalidArgument, load, [&] { return engine->Load(model, device); }));
+    const absl::Status status =
+        Guarded(absl::StatusCode::kInvalidArgument, "load it", [&] { return engine->Load(model, device); });
+    if (!status.ok()) {
+      return absl::Status(status.code(), absl::StrCat("model '", model.path, "': ", status.message()));
+    }
     return engine;
   }
 
@@ -128,12 +128,13 @@ class TorchEngine final : public InferenceEngine {
     DIGIT_CHECK(scores.size() == static_cast<size_t>(images) * num_classes_);
     return Guarded(absl::StatusCode::kInternal, "run the model", [&] {
       const ThreadScope scope;
-      ASSIGN_OR_RETURN(const torch::Tensor rows, Forward(pixels.data(), images));
-      if (rows.size(1) != num_classes_) {
+      const absl::StatusOr<torch::Tensor> rows = Forward(pixels.data(), images);
+      if (!rows.ok()) return absl::InternalError(rows.status().message());
+      if (rows->size(1) != num_classes_) {
         return absl::InternalError(absl::StrCat("the model gave rows of ", num_classes_, " outputs and now of ",
-                                                rows.size(1), " for a batch of ", images));
+                                                rows->size(1), " for a batch of ", images));
       }
-      std::memcpy(scores.data(), rows.data_ptr<float>(), scores.size() * sizeof(float));
+      std::memcpy(scores.data(), rows->data_ptr<float>(), scores.size() * sizeof(float));
       return absl::OkStatus();
     });
   }
@@ -161,15 +162,15 @@ class TorchEngine final : public InferenceEngine {
   // Freezing needs a module that does not change itself, and oneDNN's layouts not every operator knows: a model that
   // does not take it runs as it is.
   void Optimize() {
+    const torch::jit::Module plain = module_;
     try {
-      torch::jit::Module optimized = torch::jit::freeze(module_);
-      optimized = torch::jit::optimize_for_inference(optimized);
-      std::swap(module_, optimized);
+      module_ = torch::jit::freeze(module_);
+      module_ = torch::jit::optimize_for_inference(module_);
       if (TryOut().ok()) return;
-      std::swap(module_, optimized);
     } catch (const std::exception&) {
-      // module_ is untouched.
+      // As it was.
     }
+    module_ = plain;
   }
 
   // Finds the number of classes: one image and two must give one row each, of the same length.
@@ -191,6 +192,10 @@ class TorchEngine final : public InferenceEngine {
     const torch::Tensor bytes =
         torch::from_blob(const_cast<uint8_t*>(pixels), {images, 1, kImageSide, kImageSide}, torch::kByte);
     const torch::Tensor input = bytes.to(device_, torch::kFloat).div_(255);
+    // The graph was optimised when the model was loaded; the executor's own profiling and respecialising would only
+    // make the first batches of each size slow. Not to be set while freezing, which would then inline one level of
+    // calls only.
+    const torch::jit::GraphOptimizerEnabledGuard no_profiling(false);
     const torch::jit::IValue output = module_.forward({input});
     if (!output.isTensor()) {
       return absl::InvalidArgumentError(

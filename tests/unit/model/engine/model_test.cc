@@ -54,7 +54,7 @@ class LoadModelTest : public PythonModels {
     float error = 0;
     for (size_t i = 0; i < want.size(); ++i) error = std::max(error, std::abs(got[i] - want[i]));
     EXPECT_LE(error, 1e-4f);
-    RecordProperty("max_logit_error", std::to_string(error));
+    RecordProperty("max_logit_error", ::testing::PrintToString(error));
   }
 };
 

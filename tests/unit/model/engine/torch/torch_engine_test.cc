@@ -47,7 +47,7 @@ TEST(TorchEngineTest, AgreesWithTheCpuEngineOnRandomWeights) {
         largest = std::max(largest, std::abs(want[i]));
       }
       EXPECT_LE(error, 1e-4f * largest) << images;
-      RecordProperty("max_logit_error_" + std::to_string(images), std::to_string(error));
+      RecordProperty("max_logit_error_" + std::to_string(images), ::testing::PrintToString(error));
     }
     EXPECT_EQ(CheckReference(**torch, model), absl::OkStatus());
   }
@@ -142,6 +142,15 @@ TEST_F(TorchEngineFileTest, AModelThatThrowsWhileServingIsAnInternalErrorInOneLi
   const absl::Status status = (*engine)->Infer(RandomImages(1, 3), absl::MakeSpan(scores));
   EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
   EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("no more than two, please"), Not(HasSubstr("\n"))));
+}
+
+TEST_F(TorchEngineFileTest, AModelWhoseRowsChangeTheirLengthIsAnInternalError) {
+  auto engine = Create("changes_its_mind.pt");
+  ASSERT_TRUE(engine.ok()) << engine.status();
+  std::vector<float> scores(9);
+  const absl::Status status = (*engine)->Infer(RandomImages(1, 3), absl::MakeSpan(scores));
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("rows of 3 outputs and now of 4 for a batch of 3"));
 }
 
 TEST_F(TorchEngineFileTest, BytesThatAreCutShortAreRefused) {
