@@ -17,7 +17,7 @@ constexpr int kPaddedSide = kImageSide + 2 * kBorder;
 // Displacement of every pixel, from control points `kSpacing` pixels apart.
 class Warp {
  public:
-  Warp(float pixels, Random* random) {
+  Warp(float pixels, RandomStream* random) {
     for (auto& row : points_) {
       for (auto& point : row) point = {random->Uniform(-pixels, pixels), random->Uniform(-pixels, pixels)};
     }
@@ -67,7 +67,7 @@ struct Affine {
   float xx, xy, yx, yy, dx, dy;  // source x = xx * x + xy * y + dx
 };
 
-Affine DrawAffine(const Augmentation& a, Random* random) {
+Affine DrawAffine(const Augmentation& a, RandomStream* random) {
   const float angle = random->Uniform(-a.rotation_degrees, a.rotation_degrees) * 0.017453292f;
   const float scale_x = 1 / random->Uniform(1 - a.scale, 1 + a.scale);
   const float scale_y = 1 / random->Uniform(1 - a.scale, 1 + a.scale);
@@ -86,7 +86,7 @@ Affine DrawAffine(const Augmentation& a, Random* random) {
 
 }  // namespace
 
-void Augment(const Augmentation& augmentation, absl::Span<const uint8_t> pixels, Random random, float* input) {
+void Augment(const Augmentation& augmentation, absl::Span<const uint8_t> pixels, RandomStream random, float* input) {
   std::array<float, kPaddedSide * kPaddedSide> padded{};
   for (int row = 0; row < kImageSide; ++row) {
     for (int column = 0; column < kImageSide; ++column) {

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "absl/types/span.h"
-#include "model/training/random.h"
+#include "model/training/random_stream.h"
 
 namespace digit {
 
@@ -22,7 +22,7 @@ struct Augmentation {
 
 // `pixels`: kImagePixels bytes; `input`: the network's corner of the deformed picture, kInputSize floats in 0..1
 // (bilinear; outside is paper). About 5 us.
-void Augment(const Augmentation& augmentation, absl::Span<const uint8_t> pixels, Random random, float* input);
+void Augment(const Augmentation& augmentation, absl::Span<const uint8_t> pixels, RandomStream random, float* input);
 
 // The same without any change: pixels / 255.
 void CropInput(absl::Span<const uint8_t> pixels, float* input);

@@ -17,14 +17,14 @@
 namespace digit {
 namespace {
 
-// Streams of Random; epochs take the numbers from 0 on.
+// Streams of RandomStream; epochs take the numbers from 0 on.
 constexpr uint64_t kInitialStream = uint64_t{1} << 32;
 constexpr uint64_t kShuffleItem = uint64_t{1} << 32;
 
 std::vector<uint32_t> Shuffled(int images, int64_t seed, int64_t epoch) {
   std::vector<uint32_t> order(images);
   std::iota(order.begin(), order.end(), 0);
-  Random random(static_cast<uint64_t>(seed), static_cast<uint64_t>(epoch), kShuffleItem);
+  RandomStream random(static_cast<uint64_t>(seed), static_cast<uint64_t>(epoch), kShuffleItem);
   for (uint32_t i = static_cast<uint32_t>(images) - 1; i > 0; --i) std::swap(order[i], order[random.Below(i + 1)]);
   return order;
 }
@@ -72,7 +72,7 @@ class Epoch {
       const uint32_t image = order_[first + i];
       work->labels[i] = images_.labels[image];
       Augment(recipe_.augmentation, images_.image(static_cast<int>(image)),
-              Random(static_cast<uint64_t>(recipe_.seed), static_cast<uint64_t>(epoch_), image),
+              RandomStream(static_cast<uint64_t>(recipe_.seed), static_cast<uint64_t>(epoch_), image),
               &work->input[i * kInputSize]);
     }
     Forward(state_->weight, packed_, kShardImages, work);
@@ -128,7 +128,7 @@ TrainingState InitialState(int64_t seed) {
   DigitCnnWeights weights;
   constexpr std::array<int, 8> kInputs = {9, 9, kPatch, kPatch, kPool2Size, kPool2Size, kHidden, kHidden};
   for (int which = 0; which < 8; ++which) {
-    Random random(static_cast<uint64_t>(seed), kInitialStream, static_cast<uint64_t>(which));
+    RandomStream random(static_cast<uint64_t>(seed), kInitialStream, static_cast<uint64_t>(which));
     const float bound = 1.0f / std::sqrt(static_cast<float>(kInputs[which]));
     weights[which].resize(kDigitCnnParameters[which].size);
     for (float& value : weights[which]) value = random.Uniform(-bound, bound);

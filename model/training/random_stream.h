@@ -1,7 +1,7 @@
 // A small random generator whose state is a seed and a counter: SplitMix64 (Steele, Lea, Flood 2014, "Fast splittable
 // pseudorandom number generators").
 //
-// Every random decision of training comes from Random(seed, epoch, what), so that there is nothing to save for a
+// Every random decision of training comes from RandomStream(seed, epoch, what), so that there is nothing to save for a
 // resumed run and nothing that depends on the number of threads.
 #pragma once
 
@@ -9,9 +9,9 @@
 
 namespace digit {
 
-class Random {
+class RandomStream {
  public:
-  explicit Random(uint64_t seed, uint64_t stream = 0, uint64_t item = 0) : state_(seed) {
+  explicit RandomStream(uint64_t seed, uint64_t stream = 0, uint64_t item = 0) : state_(seed) {
     state_ = Next() + stream;
     state_ = Next() + item;
   }
