@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "model/dataset/idx.h"
+#include "model/dataset/random.h"
 #include "model/spec/model_spec.h"
 
 namespace digit {
@@ -25,7 +26,7 @@ class DigitGenerator {
   LabeledImages DrawMany(int count);
 
  private:
-  uint64_t state_;
+  Random random_;
 };
 
 }  // namespace digit
