@@ -48,10 +48,7 @@ constexpr Signature kSignatures[] = {
     {0, Bytes("BM"sv), "a picture (BMP)", kLooksWrong},
     {0, Bytes("RIFF"sv), "a picture (WebP)", kLooksWrong},
     {0, Bytes("%PDF"sv), "a PDF document", kLooksWrong},
-    {0,
-     Bytes("\x7f"
-           "ELF"sv),
-     "a program", kLooksWrong},
+    {0, Bytes("\x7f\x45\x4c\x46"sv), "a program (ELF)", kLooksWrong},
     {0, Bytes("\x00\x00\x08\x03"sv), "an IDX file of images, a data set", kLooksWrong},
     {0, Bytes("\x00\x00\x08\x01"sv), "an IDX file of labels, a data set", kLooksWrong},
     {0, Bytes("version https://git-lfs"sv), "a Git LFS pointer, not the model itself", "fetch it with: git lfs pull"},

@@ -86,13 +86,13 @@ absl::StatusOr<ModelFile> ParseModelFile(absl::string_view bytes) {
   ModelFile file;
   if (zip.Find(root + "constants.pkl") == nullptr) {
     file.kind = ModelFile::Kind::kStateDict;
-    ASSIGN_OR_RETURN(const PickleTree tree, PickleTree::Read(pickle, PickleDialect::kStateDict));
+    ASSIGN_OR_RETURN(const PickleTree tree, ReadPickle(pickle, PickleDialect::kStateDict));
     ASSIGN_OR_RETURN(file.tensors, ReadStateDict(tree, source));
     return file;
   }
   if (!HasCode(zip, root)) return Invalid("TorchScript without its code/: copy or save it again");
   file.kind = ModelFile::Kind::kTorchScript;
-  ASSIGN_OR_RETURN(const PickleTree tree, PickleTree::Read(pickle, PickleDialect::kTorchScript));
+  ASSIGN_OR_RETURN(const PickleTree tree, ReadPickle(pickle, PickleDialect::kTorchScript));
   ASSIGN_OR_RETURN(file.tensors, ReadModuleTensors(tree, source));
   const ZipRecord* model_json = zip.Find(root + "extra/model.json");
   if (model_json != nullptr) file.model_json = std::string(model_json->data);

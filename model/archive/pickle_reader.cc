@@ -1,8 +1,8 @@
 #include "model/archive/pickle_reader.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -10,6 +10,7 @@
 #include "absl/strings/str_replace.h"
 #include "base/status.h"
 #include "model/archive/little_endian.h"
+#include "model/archive/pickle_classes.h"
 #include "model/archive/quoted.h"
 
 namespace digit {
@@ -31,49 +32,7 @@ absl::Status Refused(const Parts&... parts) {
 
 std::string Shown(absl::string_view global) { return Quoted(absl::StrReplaceAll(global, {{"\n", "."}})); }
 
-bool IsStorageClass(absl::string_view global) {
-  return global == "torch.storage\nUntypedStorage" || global == "torch.storage\nTypedStorage" ||
-         (absl::StartsWith(global, "torch\n") && absl::EndsWith(global, "Storage"));
-}
-
-bool IsTensorFunction(absl::string_view global) {
-  return global == "torch._utils\n_rebuild_tensor_v2" || global == "torch._utils\n_rebuild_parameter";
-}
-
-bool IsModuleClass(absl::string_view global) {
-  return absl::StartsWith(global, "__torch__\n") || absl::StartsWith(global, "__torch__.");
-}
-
-bool IsAllowed(absl::string_view global, PickleDialect dialect) {
-  if (global == "collections\nOrderedDict" || IsTensorFunction(global) || IsStorageClass(global)) return true;
-  return dialect == PickleDialect::kTorchScript &&
-         (IsModuleClass(global) || absl::StartsWith(global, "torch\n") || absl::StartsWith(global, "torch.") ||
-          global == "builtins\ncomplex");
-}
-
 }  // namespace
-
-absl::string_view PickleTree::text(PickleId id) const {
-  const PickleValue& value = values_[id];
-  if (value.kind != Kind::kString && value.kind != Kind::kGlobal) return {};
-  return absl::string_view(value.text, value.size);
-}
-
-bool PickleTree::IsGlobal(PickleId id, absl::string_view module_newline_name) const {
-  return kind(id) == Kind::kGlobal && text(id) == module_newline_name;
-}
-
-std::vector<PickleId> PickleTree::children(PickleId id, size_t at_most) const {
-  const PickleValue& value = values_[id];
-  std::vector<PickleId> ids;
-  if (value.kind < Kind::kTuple) return ids;
-  const size_t count = std::min<size_t>(value.size, at_most);
-  ids.reserve(count);
-  for (uint32_t link = value.first_link; ids.size() < count; link = links_[link].next) {
-    ids.push_back(links_[link].value);
-  }
-  return ids;
-}
 
 // The stack machine: one pass over the opcodes.
 class PickleMachine {
@@ -259,7 +218,7 @@ class PickleMachine {
     const size_t name_end = module_end == absl::string_view::npos ? module_end : pickle_.find('\n', module_end + 1);
     if (name_end == absl::string_view::npos) return Misused();
     const absl::string_view global = pickle_.substr(at_, name_end - at_);
-    if (!IsAllowed(global, dialect_)) return ClassRefused(global, pickle_.substr(name_end + 1));
+    if (!IsAllowedClass(global, dialect_)) return ClassRefused(global, pickle_.substr(name_end + 1));
     RETURN_IF_ERROR(PushText(Kind::kGlobal, global));
     ++at_;  // the second newline
     return absl::OkStatus();
@@ -416,7 +375,7 @@ class PickleMachine {
   PickleTree tree_;
 };
 
-absl::StatusOr<PickleTree> PickleTree::Read(absl::string_view pickle, PickleDialect dialect) {
+absl::StatusOr<PickleTree> ReadPickle(absl::string_view pickle, PickleDialect dialect) {
   return PickleMachine(pickle, dialect).Run();
 }
 

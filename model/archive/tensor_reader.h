@@ -6,7 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "model/archive/model_file.h"
-#include "model/archive/pickle_reader.h"
+#include "model/archive/pickle_tree.h"
 #include "model/archive/zip_reader.h"
 
 namespace digit {

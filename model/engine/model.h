@@ -21,8 +21,12 @@ struct Model {
   bool is_digit_cnn = false;
 };
 
-// Reads, digests, parses and finds the spec: inside the file, else STEM.json or model.json beside it, else
-// DefaultSpec(). Every error names the path in one line.
+// Reads, digests, parses and finds the spec: inside the file, else STEM.json beside it, else model.json beside it when
+// the folder is a version (its name is a number), else DefaultSpec(). Every error names the path in one line.
 absl::StatusOr<Model> LoadModel(const std::string& path);
+
+// Call once, before the model is shared, with what the first engine made for it says. INVALID_ARGUMENT when the spec
+// has another number of labels.
+absl::Status FitSpec(int num_classes, Model* model);
 
 }  // namespace digit

@@ -1,0 +1,134 @@
+#include "daemon/app/daemon.h"
+
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "base/threads.h"
+#include "daemon/pool/device_list.h"
+#include "daemon/pool/pool.h"
+#include "daemon/registry/model_registry.h"
+#include "daemon/rpc/digit_service.h"
+#include "daemon/rpc/health_service.h"
+#include "daemon/serving/decode_pool.h"
+#include "daemon/serving/recognizer.h"
+#include "grpcpp/security/server_credentials.h"
+#include "grpcpp/server.h"
+#include "grpcpp/server_builder.h"
+#include "model/engine/engine_factory.h"
+#include "model/image/image_framer.h"
+
+namespace digit {
+namespace {
+
+EngineChoice EngineChoiceOf(const std::string& text) {
+  if (text == "cpu") return EngineChoice::kCpu;
+  return text == "torch" ? EngineChoice::kTorch : EngineChoice::kAuto;
+}
+
+Pool::Options PoolOptionsOf(const DaemonConfig& config, std::vector<Device> devices, EngineFactory* engines) {
+  return {.devices = std::move(devices),
+          .replicas = config.replicas > 0 ? config.replicas : UsableCores(),
+          .max_batch_size = config.max_batch_size,
+          .max_queue_delay = config.max_queue_delay,
+          .max_queued_images = config.max_queued_images,
+          .engines = engines};
+}
+
+void LimitServer(const DaemonConfig& config, grpc::ServerBuilder* builder) {
+  builder->SetMaxReceiveMessageSize(static_cast<int>(config.max_message_bytes));
+  builder->SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);  // a bomb is inflated before the limit
+  builder->SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
+  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a taken port must be an error, not a shared port
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 1024);
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, 5 * 60 * 1000);  // so that clients find new servers
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10 * 1000);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+}
+
+// gRPC's own messages go to our log, at debug: what matters to an operator is said by us.
+void RouteGrpcLog() {
+  gpr_set_log_function([](gpr_log_func_args* args) { LogDebug("grpc", {{"message", args->message}}); });
+}
+
+}  // namespace
+
+// In order of construction; destroyed in reverse.
+struct Daemon::Parts {
+  DaemonConfig config;
+  std::unique_ptr<EngineFactory> engines;
+  std::unique_ptr<Pool> pool;
+  std::unique_ptr<ModelRegistry> registry;
+  std::unique_ptr<DecodePool> decode_pool;
+  std::unique_ptr<Recognizer> recognizer;
+  std::unique_ptr<DigitServiceImpl> service;
+  HealthServiceImpl health;
+  std::unique_ptr<grpc::Server> server;
+};
+
+Daemon::Daemon() : parts_(std::make_unique<Parts>()) {}
+
+Daemon::~Daemon() {
+  if (parts_ != nullptr) Stop();
+}
+
+absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config, absl::Time now) {
+  RouteGrpcLog();
+  InitImageLibrary();
+  ASSIGN_OR_RETURN(std::vector<Device> devices, ParseDeviceList(config.devices));
+
+  std::unique_ptr<Daemon> daemon(new Daemon);
+  Parts& parts = *daemon->parts_;
+  parts.config = config;
+  parts.engines = MakeEngineFactory({.engine = EngineChoiceOf(config.engine)});
+  ASSIGN_OR_RETURN(parts.pool, Pool::Create(PoolOptionsOf(config, std::move(devices), parts.engines.get())));
+  parts.registry = std::make_unique<ModelRegistry>(parts.pool.get());
+  for (const std::string& text : config.models) {
+    const ModelFlag model = ParseModelFlag(text);
+    RETURN_IF_ERROR(parts.registry->Load(model.name, model.path, now));
+  }
+  parts.decode_pool = std::make_unique<DecodePool>(
+      DecodePool::Options{.threads = config.decode_threads > 0 ? config.decode_threads : UsableCores()});
+  parts.recognizer =
+      std::make_unique<Recognizer>(Recognizer::Options{.max_images_per_call = config.max_images_per_call},
+                                   parts.registry.get(), parts.decode_pool.get());
+  parts.service = std::make_unique<DigitServiceImpl>(
+      DigitServiceImpl::Options{.max_unanswered_images = config.max_unanswered_images}, parts.recognizer.get(),
+      parts.registry.get());
+
+  grpc::ServerBuilder builder;
+  LimitServer(config, &builder);
+  int port = 0;
+  builder.AddListeningPort(config.listen, grpc::InsecureServerCredentials(), &port);
+  builder.RegisterService(parts.service.get());
+  builder.RegisterService(&parts.health);
+  parts.server = builder.BuildAndStart();
+  if (parts.server == nullptr || port == 0) {
+    return absl::UnavailableError(absl::StrCat("cannot listen on ", config.listen,
+                                               ": the address is taken or not this machine's; choose another with "
+                                               "--listen HOST:PORT"));
+  }
+  daemon->address_ = absl::StrCat(config.listen.substr(0, config.listen.rfind(':')), ":", port);
+  parts.health.SetServing(true);
+  return daemon;
+}
+
+void Daemon::Stop() {
+  Parts& parts = *parts_;
+  if (parts.server != nullptr) {
+    LogInfo("draining", {{"timeout", absl::FormatDuration(parts.config.drain_timeout)}});
+    parts.health.SetServing(false);
+    parts.health.EndWatches();
+    parts.server->Shutdown(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(parts.config.drain_timeout));
+    parts.server->Wait();
+  }
+  // Every call has been answered: nothing below is in use any more.
+  parts.decode_pool.reset();
+  if (parts.registry != nullptr) parts.registry->Clear();
+  if (parts.pool != nullptr) parts.pool->Drain();
+  parts_.reset();
+}
+
+}  // namespace digit

@@ -1,0 +1,33 @@
+// The wiring of digitd, in one place: built bottom-up, drained top-down.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "daemon/app/daemon_config.h"
+
+namespace digit {
+
+class Daemon {
+ public:
+  // Loads the models, then listens. `config` has passed Validate(). Errors say what failed in one line: a model as
+  // Load() says it (see failed_to_listen for telling them apart), the address as UNAVAILABLE.
+  static absl::StatusOr<std::unique_ptr<Daemon>> Start(const DaemonConfig& config, absl::Time now);
+  ~Daemon();  // Stop(), if it was not called
+
+  // NOT_SERVING, no new connections, answer what was accepted (at most drain_timeout), then free everything. Blocks.
+  void Stop();
+
+  // "127.0.0.1:50051", with the port that was picked.
+  const std::string& address() const { return address_; }
+
+ private:
+  Daemon();
+  struct Parts;
+
+  std::unique_ptr<Parts> parts_;
+  std::string address_;
+};
+
+}  // namespace digit

@@ -1,0 +1,44 @@
+// Everything an operator can set, as plain values. Filled by flags.h, checked by Validate(), read by daemon.cc only.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+namespace digit {
+
+// One --model [NAME=]FILE.
+struct ModelFlag {
+  std::string name;
+  std::string path;
+};
+
+// Turns "NAME=FILE" or "FILE" (named by its stem) into its parts; CheckModelName() is Validate()'s.
+ModelFlag ParseModelFlag(const std::string& text);
+
+struct DaemonConfig {
+  std::vector<std::string> models;         // as given, [NAME=]FILE; at least one
+  std::string listen = "127.0.0.1:50051";  // HOST:PORT; port 0 picks one
+  std::string devices = "auto";
+  int replicas = 0;             // executors per device; 0: one per usable core
+  std::string engine = "auto";  // auto, cpu, torch
+  int max_batch_size = 32;      // images
+  absl::Duration max_queue_delay = absl::ZeroDuration();
+  int max_queued_images = 4096;  // per model
+  int max_images_per_call = 1024;
+  int max_unanswered_images = 256;  // per stream
+  int64_t max_message_bytes = 16 << 20;
+  int decode_threads = 0;                            // 0: one per usable core
+  absl::Duration drain_timeout = absl::Seconds(20);  // below Kubernetes' default grace of 30 s
+  std::string log_level = "info";                    // debug, info, warn, error, off
+};
+
+// Every problem at once, one a line: "listen: ...". Pure.
+absl::Status Validate(const DaemonConfig& config);
+
+// "key = value" lines, sorted as above; what --print-config shows and --config reads.
+std::string FormatConfig(const DaemonConfig& config);
+
+}  // namespace digit

@@ -1,0 +1,132 @@
+#include "daemon/app/flags.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_replace.h"
+#include "base/build_info.h"
+
+namespace digit {
+namespace {
+
+constexpr char kHelp[] = R"(Serves handwritten-digit recognition over gRPC.
+
+Examples:
+  digitd --model mnist.pt
+  digitd --model mnist.pt --listen 0.0.0.0:50051 --replicas 4
+  digitd --model digits=mnist.pt --model fashion=fashion.pt
+  digitctl recognize img.png          (ask it)
+)";
+
+constexpr char kFooter[] = R"(
+Every flag can also be set in the environment (DIGITD_LISTEN for --listen) and in a file (--config); a flag wins over
+the environment, the environment over the file. SIGTERM and SIGINT finish what was accepted, then exit 0.
+
+Exit codes: 0 stopped or nothing to do, 1 failure, 2 wrong flags, 3 a model could not be loaded, 4 the address is taken.)";
+
+// A duration flag: "5ms", "20s"; a plain number is refused, so that nobody has to guess the unit.
+void AddDuration(CLI::App* app, const std::string& name, absl::Duration* value, const std::string& help) {
+  app->add_option_function<std::string>(
+         name,
+         [name, value](const std::string& text) {
+           if (!absl::ParseDuration(text, value)) {
+             throw CLI::ValidationError(name, "'" + text + "' is not a duration such as 5ms or 20s");
+           }
+         },
+         help + " [" + absl::FormatDuration(*value) + "]")
+      ->type_name("DURATION");
+}
+
+std::string EnvironmentNameOf(const CLI::Option& option) {
+  return "DIGITD_" + absl::AsciiStrToUpper(absl::StrReplaceAll(option.get_lnames().front(), {{"-", "_"}}));
+}
+
+void AddOptions(CLI::App* app, DaemonConfig* config) {
+  app->add_option("--model", config->models, "Model to serve, may be repeated; the first is the default")
+      ->type_name("[NAME=]FILE")
+      ->allow_extra_args(false);
+  app->add_option("--listen", config->listen, "Address of the gRPC server; port 0 picks one and says it")
+      ->type_name("HOST:PORT");
+  app->add_option("--devices", config->devices, "auto, cpu, or cuda:0,cuda:1")->type_name("LIST");
+  app->add_option("--replicas", config->replicas, "Executors per device; 0: one per usable core")->type_name("N");
+  app->add_option("--engine", config->engine, "auto, cpu or torch")->type_name("ENGINE");
+  app->add_option("--max-batch-size", config->max_batch_size, "Images that run together at most")->type_name("N");
+  AddDuration(app, "--max-queue-delay", &config->max_queue_delay, "How long a part-filled batch may wait for company");
+  app->add_option("--max-queued-images", config->max_queued_images, "Images that may wait, per model")->type_name("N");
+  app->add_option("--max-images-per-call", config->max_images_per_call, "Images in one message")->type_name("N");
+  app->add_option("--max-unanswered-images", config->max_unanswered_images, "Images in flight in one stream")
+      ->type_name("N");
+  app->add_option("--max-message-bytes", config->max_message_bytes, "Size of one message")->type_name("BYTES");
+  app->add_option("--decode-threads", config->decode_threads, "Threads that decode pictures; 0: one per usable core")
+      ->type_name("N");
+  AddDuration(app, "--drain-timeout", &config->drain_timeout, "How long to wait for accepted requests when stopping");
+  app->add_option("--log-level", config->log_level, "debug, info, warn, error or off")->type_name("LEVEL");
+  app->set_config("--config", "", "Read flags from this file, lines of key = value")->type_name("FILE");
+}
+
+// CLI11 gives the file precedence over its own envname(); placing the environment's values on the command line, for
+// flags that are not there, keeps the order that the header promises.
+std::vector<std::string> WithEnvironment(const CLI::App& app, int argc, char** argv) {
+  std::vector<std::string> args(argv + 1, argv + argc);
+  const auto is_given = [&args](const std::string& flag) {
+    return std::any_of(args.begin(), args.end(),
+                       [&](const std::string& arg) { return arg == flag || arg.rfind(flag + "=", 0) == 0; });
+  };
+  std::vector<std::string> from_environment;
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_lnames().empty() || option->get_type_size() == 0) continue;
+    const std::string flag = "--" + option->get_lnames().front();
+    const char* value = std::getenv(EnvironmentNameOf(*option).c_str());
+    if (value != nullptr && *value != '\0' && !is_given(flag)) from_environment.push_back(flag + "=" + value);
+  }
+  args.insert(args.begin(), from_environment.begin(), from_environment.end());
+  return args;
+}
+
+}  // namespace
+
+ParsedFlags ParseFlags(int argc, char** argv) {
+  ParsedFlags parsed;
+  bool print_config = false, version = false;
+  CLI::App app(kHelp, "digitd");
+  app.footer(kFooter);
+  app.option_defaults()->always_capture_default();
+  app.get_formatter()->column_width(34);
+  app.allow_config_extras(false);
+  AddOptions(&app, &parsed.config);
+  app.add_flag("--print-config", print_config, "Show the resulting settings and exit");
+  app.add_flag("--version", version, "Show the version and exit");
+  try {
+    std::vector<std::string> args = WithEnvironment(app, argc, argv);
+    std::reverse(args.begin(), args.end());  // as CLI11 wants a vector
+    app.parse(std::move(args));
+  } catch (const CLI::Success& e) {
+    parsed.exit_code = app.exit(e, std::cout, std::cerr);
+    return parsed;
+  } catch (const CLI::ParseError& e) {
+    std::cerr << "digitd: " << e.what() << "\nTry: digitd --help\n";
+    parsed.exit_code = kExitUsage;
+    return parsed;
+  }
+  if (version) {
+    std::cout << BuildId() << "\n";
+    parsed.exit_code = kExitOk;
+    return parsed;
+  }
+  const absl::Status status = Validate(parsed.config);
+  if (!status.ok()) {
+    std::cerr << "digitd: " << status.message() << "\nTry: digitd --help\n";
+    parsed.exit_code = kExitUsage;
+  } else if (print_config) {
+    std::cout << FormatConfig(parsed.config);
+    parsed.exit_code = kExitOk;
+  }
+  return parsed;
+}
+
+}  // namespace digit

@@ -1,0 +1,138 @@
+#include "daemon/rpc/codec.h"
+
+#include "daemon/rpc/status_mapping.h"
+
+namespace digit {
+namespace {
+
+ImageInput DecodeImage(const v1::Image& image) {
+  switch (image.source_case()) {
+    case v1::Image::kEncoded:
+      return {ImageInput::Kind::kEncoded, image.encoded()};
+    case v1::Image::kPixels:
+      return {ImageInput::Kind::kPixels, image.pixels()};
+    case v1::Image::SOURCE_NOT_SET:
+      break;
+  }
+  return {};
+}
+
+v1::ErrorReason EncodeReason(ErrorReason reason) {
+  switch (reason) {
+    case ErrorReason::kNone:
+      return v1::ERROR_REASON_UNSPECIFIED;
+    case ErrorReason::kNoDigit:
+      return v1::ERROR_REASON_NO_DIGIT;
+    case ErrorReason::kUndecodable:
+      return v1::ERROR_REASON_UNDECODABLE;
+    case ErrorReason::kTooLarge:
+      return v1::ERROR_REASON_TOO_LARGE;
+    case ErrorReason::kOverloaded:
+      return v1::ERROR_REASON_OVERLOADED;
+    case ErrorReason::kExpired:
+      return v1::ERROR_REASON_EXPIRED;
+    case ErrorReason::kInternal:
+      return v1::ERROR_REASON_INTERNAL;
+  }
+  return v1::ERROR_REASON_UNSPECIFIED;
+}
+
+v1::Verdict EncodeVerdict(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kUnspecified:
+      return v1::VERDICT_UNSPECIFIED;
+    case Verdict::kConfident:
+      return v1::VERDICT_CONFIDENT;
+    case Verdict::kUnsure:
+      return v1::VERDICT_UNSURE;
+    case Verdict::kNotADigit:
+      return v1::VERDICT_NOT_A_DIGIT;
+  }
+  return v1::VERDICT_UNSPECIFIED;
+}
+
+v1::CutReason EncodeCutReason(CutReason reason) {
+  switch (reason) {
+    case CutReason::kNone:
+      return v1::CUT_REASON_UNSPECIFIED;
+    case CutReason::kIdleExecutor:
+      return v1::CUT_REASON_IDLE_EXECUTOR;
+    case CutReason::kFull:
+      return v1::CUT_REASON_FULL;
+    case CutReason::kDelay:
+      return v1::CUT_REASON_DELAY;
+  }
+  return v1::CUT_REASON_UNSPECIFIED;
+}
+
+void EncodeImage(const ImageResult& image, const ModelSpec& spec, v1::Result* out) {
+  if (image.framed) out->set_pixels(image.pixels.data(), image.pixels.size());
+  if (!image.status.ok()) {
+    v1::ImageError* error = out->mutable_error();
+    error->set_code(static_cast<int>(image.status.code()));
+    error->set_reason(EncodeReason(image.reason));
+    error->set_message(PublicMessage(image.status));
+    return;
+  }
+  v1::Prediction* prediction = out->mutable_prediction();
+  prediction->set_label(spec.labels[image.prediction.label_index]);
+  prediction->set_confidence(image.prediction.confidence);
+  prediction->mutable_probabilities()->Add(image.prediction.probabilities.begin(),
+                                           image.prediction.probabilities.end());
+  prediction->set_verdict(EncodeVerdict(image.prediction.verdict));
+}
+
+void EncodeTiming(const RecognizeTiming& timing, v1::Timing* out) {
+  out->set_decode_micros(absl::ToInt64Microseconds(timing.decode));
+  out->set_queue_micros(absl::ToInt64Microseconds(timing.queue));
+  out->set_compute_micros(absl::ToInt64Microseconds(timing.batch.compute));
+  out->set_batch_size(timing.batch.batch_size);
+  out->set_cut_reason(EncodeCutReason(timing.batch.reason));
+  out->set_executor(timing.batch.executor.data(), timing.batch.executor.size());
+  out->set_engine(timing.batch.engine.data(), timing.batch.engine.size());
+}
+
+}  // namespace
+
+RecognizeCall DecodeRecognize(const v1::RecognizeRequest& request) {
+  RecognizeCall call;
+  call.model = request.model();
+  call.version = request.version();
+  call.images.reserve(request.images_size());
+  for (const v1::Image& image : request.images()) call.images.push_back(DecodeImage(image));
+  call.packed_pixels = request.packed_pixels();
+  call.include_pixels = request.options().include_pixels();
+  return call;
+}
+
+void EncodeRecognize(const RecognizeResult& result, const v1::RecognizeOptions& options,
+                     v1::RecognizeResponse* response) {
+  response->set_model(result.model->name);
+  response->set_version(result.model->version);
+  response->mutable_results()->Reserve(static_cast<int>(result.images.size()));
+  for (const ImageResult& image : result.images) EncodeImage(image, result.model->model.spec, response->add_results());
+  if (options.include_timing()) EncodeTiming(result.timing, response->mutable_timing());
+}
+
+void EncodeModel(const LiveModel& model, bool is_default, v1::Model* out) {
+  out->set_name(model.name);
+  out->set_is_default(is_default);
+  v1::ModelVersion* version = out->add_versions();
+  version->set_version(model.version);
+  version->set_state(v1::MODEL_STATE_LIVE);
+  version->set_sha256(model.model.sha256);
+  for (const std::string& label : model.model.spec.labels) version->add_labels(label);
+  version->set_engine(std::string(model.placed->engine_name()));
+  for (const std::string& executor : model.placed->executor_names()) version->add_executors(executor);
+  for (const Accuracy& accuracy : model.model.spec.accuracy) {
+    v1::ModelAccuracy* entry = version->add_accuracy();
+    entry->set_set(accuracy.set);
+    entry->set_accuracy(accuracy.accuracy);
+    entry->set_images(accuracy.images);
+  }
+  version->set_writer(model.model.spec.writer);
+  version->mutable_live_since()->set_seconds(absl::ToUnixSeconds(model.live_since));
+  version->set_path(model.model.path);
+}
+
+}  // namespace digit

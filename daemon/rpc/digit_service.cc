@@ -1,0 +1,79 @@
+#include "daemon/rpc/digit_service.h"
+
+#include <atomic>
+#include <memory>
+#include <utility>
+
+#include "daemon/rpc/codec.h"
+#include "daemon/rpc/deadline.h"
+#include "daemon/rpc/recognize_stream.h"
+#include "daemon/rpc/status_mapping.h"
+
+namespace digit {
+namespace {
+
+// One unary call. Deletes itself when gRPC is done with it, which is after Finish().
+class RecognizeReactor final : public grpc::ServerUnaryReactor {
+ public:
+  void Start(Recognizer* recognizer, SteadyTime deadline, const v1::RecognizeRequest* request,
+             v1::RecognizeResponse* response) {
+    RecognizeCall call = DecodeRecognize(*request);
+    call.deadline = deadline;
+    call.cancelled = cancelled_;
+    recognizer->Recognize(std::move(call), [this, request, response](absl::StatusOr<RecognizeResult> result) {
+      if (result.ok()) EncodeRecognize(*result, request->options(), response);
+      Finish(ToGrpcStatus(result.status()));
+    });
+  }
+  void OnCancel() override { cancelled_->store(true, std::memory_order_relaxed); }
+  void OnDone() override { delete this; }
+
+ private:
+  const std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
+};
+
+}  // namespace
+
+DigitServiceImpl::DigitServiceImpl(const Options& options, Recognizer* recognizer, const ModelRegistry* registry)
+    : options_(options), recognizer_(recognizer), registry_(registry) {}
+
+grpc::ServerUnaryReactor* DigitServiceImpl::Recognize(grpc::CallbackServerContext* context,
+                                                      const v1::RecognizeRequest* request,
+                                                      v1::RecognizeResponse* response) {
+  auto* reactor = new RecognizeReactor;
+  reactor->Start(recognizer_, DeadlineOf(*context, *options_.clock), request, response);
+  return reactor;
+}
+
+grpc::ServerBidiReactor<v1::RecognizeStreamRequest, v1::RecognizeStreamResponse>* DigitServiceImpl::RecognizeStream(
+    grpc::CallbackServerContext* context) {
+  auto* stream = new RecognizeStreamReactor({.max_unanswered_images = options_.max_unanswered_images,
+                                             .deadline = DeadlineOf(*context, *options_.clock),
+                                             .clock = options_.clock},
+                                            recognizer_);
+  stream->Start();
+  return stream;
+}
+
+grpc::ServerUnaryReactor* DigitServiceImpl::ListModels(grpc::CallbackServerContext* context,
+                                                       const v1::ListModelsRequest*, v1::ListModelsResponse* response) {
+  const std::string default_name = registry_->default_name();
+  for (const ModelHandle& model : registry_->List()) {
+    EncodeModel(*model, model->name == default_name, response->add_models());
+  }
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* DigitServiceImpl::GetModel(grpc::CallbackServerContext* context,
+                                                     const v1::GetModelRequest* request,
+                                                     v1::GetModelResponse* response) {
+  const absl::StatusOr<ModelHandle> model = registry_->Find(request->model(), "");
+  if (model.ok()) EncodeModel(**model, (*model)->name == registry_->default_name(), response->mutable_model());
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  reactor->Finish(ToGrpcStatus(model.status()));
+  return reactor;
+}
+
+}  // namespace digit

@@ -1,0 +1,125 @@
+#include "daemon/rpc/recognize_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "daemon/rpc/codec.h"
+#include "daemon/rpc/status_mapping.h"
+
+namespace digit {
+namespace {
+
+// The message's own timeout, if any, within the RPC's deadline. INVALID_ARGUMENT unless it is above 0.
+absl::StatusOr<SteadyTime> DeadlineOf(const v1::RecognizeStreamRequest& request, SteadyTime rpc_deadline,
+                                      SteadyTime now) {
+  if (!request.has_timeout()) return rpc_deadline;
+  const absl::Duration timeout =
+      absl::Seconds(request.timeout().seconds()) + absl::Nanoseconds(request.timeout().nanos());
+  if (timeout <= absl::ZeroDuration()) {
+    return absl::InvalidArgumentError(absl::StrCat("timeout is ", absl::FormatDuration(timeout), ", must be above 0"));
+  }
+  return std::min(rpc_deadline, now + timeout);
+}
+
+}  // namespace
+
+RecognizeStreamReactor::RecognizeStreamReactor(const Options& options, Recognizer* recognizer)
+    : options_(options), recognizer_(recognizer) {}
+
+void RecognizeStreamReactor::OnReadDone(bool ok) {
+  Slot* slot = nullptr;
+  if (ok) {
+    auto owned = std::make_unique<Slot>();
+    slot = owned.get();
+    slot->request = std::move(incoming_);
+    incoming_.Clear();
+    MutexLock lock(&mu_);
+    slots_.push_back(std::move(owned));
+  }
+  if (slot != nullptr) Recognize(slot);  // may answer before it returns
+  Next next;
+  {
+    MutexLock lock(&mu_);
+    reading_ = false;
+    if (!ok) read_all_ = true;
+    next = Decide();
+  }
+  Run(next);
+}
+
+void RecognizeStreamReactor::Recognize(Slot* slot) {
+  RecognizeCall call = DecodeRecognize(slot->request.request());
+  slot->response.set_id(slot->request.id());
+  slot->num_images = Recognizer::CountImages(call);
+  {
+    MutexLock lock(&mu_);
+    unanswered_images_ += slot->num_images;
+  }
+  call.cancelled = cancelled_;
+  const absl::StatusOr<SteadyTime> deadline = DeadlineOf(slot->request, options_.deadline, options_.clock->Now());
+  if (!deadline.ok()) return Answer(slot, deadline.status());
+  call.deadline = *deadline;
+  recognizer_->Recognize(std::move(call),
+                         [this, slot](absl::StatusOr<RecognizeResult> result) { Answer(slot, std::move(result)); });
+}
+
+void RecognizeStreamReactor::Answer(Slot* slot, absl::StatusOr<RecognizeResult> result) {
+  if (result.ok()) {
+    EncodeRecognize(*result, slot->request.request().options(), slot->response.mutable_response());
+  } else {
+    v1::StreamError* error = slot->response.mutable_error();
+    error->set_code(static_cast<int>(result.status().code()));
+    error->set_message(PublicMessage(result.status()));
+  }
+  Next next;
+  {
+    MutexLock lock(&mu_);
+    slot->answered = true;
+    next = Decide();
+  }
+  Run(next);
+}
+
+void RecognizeStreamReactor::OnWriteDone(bool ok) {
+  Next next;
+  {
+    MutexLock lock(&mu_);
+    writing_ = false;
+    if (!ok) broken_ = true;
+    unanswered_images_ -= slots_.front()->num_images;
+    slots_.pop_front();
+    next = Decide();
+  }
+  Run(next);
+}
+
+RecognizeStreamReactor::Next RecognizeStreamReactor::Decide() {
+  Next next;
+  while (broken_ && !writing_ && !slots_.empty() && slots_.front()->answered) {
+    unanswered_images_ -= slots_.front()->num_images;
+    slots_.pop_front();
+  }
+  if (!writing_ && !slots_.empty() && slots_.front()->answered) {
+    writing_ = true;
+    next.write = &slots_.front()->response;
+  }
+  if (!reading_ && !read_all_ && unanswered_images_ < options_.max_unanswered_images) {
+    reading_ = true;
+    next.read = true;
+  }
+  if (!reading_ && read_all_ && slots_.empty() && !finished_) {
+    finished_ = true;
+    next.finish = true;
+  }
+  return next;
+}
+
+// Started outside the lock. When `finish` is set nothing else is under way, so `this` may be gone right after Finish().
+void RecognizeStreamReactor::Run(const Next& next) {
+  if (next.write != nullptr) StartWrite(next.write);
+  if (next.read) StartRead(&incoming_);
+  if (next.finish) Finish(grpc::Status::OK);
+}
+
+}  // namespace digit

@@ -1,0 +1,71 @@
+// One RecognizeStream call.
+//
+// Each message is recognised on its own and answered in the order of arrival. Reading pauses while
+// max_unanswered_images or more are unanswered, so that HTTP/2 flow control holds the sender back. Errors of a message
+// are answers; only the transport ends the stream. Deletes itself when gRPC is done with it, which is after every
+// recognition it started has called back.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+
+#include "base/mutex.h"
+#include "daemon/serving/recognizer.h"
+#include "digit/v1/digit.grpc.pb.h"
+
+namespace digit {
+
+class RecognizeStreamReactor final
+    : public grpc::ServerBidiReactor<v1::RecognizeStreamRequest, v1::RecognizeStreamResponse> {
+ public:
+  struct Options {
+    int max_unanswered_images = 256;
+    SteadyTime deadline = SteadyTime::InfiniteFuture();  // of the RPC
+    const Clock* clock = SteadyClock();                  // not owned
+  };
+  RecognizeStreamReactor(const Options& options, Recognizer* recognizer);  // not owned
+
+  void Start() { StartRead(&incoming_); }
+
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override { cancelled_->store(true, std::memory_order_relaxed); }
+  void OnDone() override { delete this; }
+
+ private:
+  // A message and its answer. Stays in `slots_` until it has been written.
+  struct Slot {
+    v1::RecognizeStreamRequest request;
+    v1::RecognizeStreamResponse response;
+    int num_images = 0;
+    bool answered = false;
+  };
+  // What to start once the lock is released.
+  struct Next {
+    bool read = false;
+    const v1::RecognizeStreamResponse* write = nullptr;
+    bool finish = false;
+  };
+
+  void Recognize(Slot* slot);
+  void Answer(Slot* slot, absl::StatusOr<RecognizeResult> result) ABSL_LOCKS_EXCLUDED(mu_);
+  Next Decide() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Run(const Next& next);
+
+  const Options options_;
+  Recognizer* const recognizer_;
+  const std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
+  v1::RecognizeStreamRequest incoming_;  // owned by gRPC while a read is under way
+
+  Mutex mu_;
+  std::deque<std::unique_ptr<Slot>> slots_ ABSL_GUARDED_BY(mu_);  // in order of arrival
+  int unanswered_images_ ABSL_GUARDED_BY(mu_) = 0;
+  bool reading_ ABSL_GUARDED_BY(mu_) = true;
+  bool writing_ ABSL_GUARDED_BY(mu_) = false;
+  bool read_all_ ABSL_GUARDED_BY(mu_) = false;
+  bool broken_ ABSL_GUARDED_BY(mu_) = false;  // a write failed: answers are dropped
+  bool finished_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace digit

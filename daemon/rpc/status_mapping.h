@@ -1,0 +1,19 @@
+// absl::Status -> gRPC, the one place.
+//
+// Codes are equal by value. Messages are cut at 1 KiB. INTERNAL is a bug: its text goes to the log, the caller gets an
+// id to quote. RESOURCE_EXHAUSTED, not UNAVAILABLE, for a full queue: see proto/digit/v1/digit.proto.
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "grpcpp/support/status.h"
+
+namespace digit {
+
+grpc::Status ToGrpcStatus(const absl::Status& status);
+
+// The text a caller may see; for errors inside answers. Logs what it hides.
+std::string PublicMessage(const absl::Status& status);
+
+}  // namespace digit

@@ -1,0 +1,54 @@
+// One Recognize call on its way through decoding and batching. Internal to daemon/serving.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "base/mutex.h"
+#include "daemon/serving/recognizer.h"
+
+namespace digit {
+
+// Shared by the call's decode jobs and tasks; the last of them answers. Thread-safe as commented.
+class Recognition : public std::enable_shared_from_this<Recognition> {
+ public:
+  Recognition(RecognizeCall call, ModelHandle model, const ImageLimits& limits, const Clock* clock,
+              Recognizer::Done done);
+
+  // Decodes on `pool` what must be decoded, then submits. Called once.
+  void Start(DecodePool* pool);
+
+ private:
+  class ChunkTask;
+
+  void Decode(int image);  // on a decode thread; image writes only its own slot
+  void Submit();           // after all images are framed; on the thread that framed the last one
+  void FillChunk(absl::Span<const int> indices, uint8_t* destination) const;
+  void CompleteChunk(absl::Span<const int> indices, absl::Span<const float> scores, const BatchReport& report,
+                     SteadyTime entered);
+  void FailChunk(absl::Span<const int> indices, const absl::Status& status);
+  void FinishChunk();  // the last chunk answers
+  void Answer(absl::Status status);
+  const uint8_t* PixelsOf(int image) const;  // of an image that has no error
+  bool IsCancelled() const { return call_.cancelled != nullptr && call_.cancelled->load(std::memory_order_relaxed); }
+
+  const RecognizeCall call_;
+  const ImageLimits limits_;
+  const Clock* const clock_;
+  const SteadyTime entered_;
+  Recognizer::Done done_;
+
+  // Each slot is written by the one job or chunk that has its image; read after the last has finished.
+  RecognizeResult result_;
+  std::vector<std::array<uint8_t, kImagePixels>> framed_;  // by index into call_.images, when any is encoded
+  std::atomic<int> undecoded_{0};
+  std::atomic<int> unfinished_chunks_{0};
+
+  Mutex mu_;
+  absl::Status chunk_error_ ABSL_GUARDED_BY(mu_);  // the first failure of a chunk
+  bool any_chunk_ran_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace digit

@@ -1,0 +1,44 @@
+#include "model/engine/engine_factory.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "model/engine/cpu_engine.h"
+#include "model/engine/model.h"
+#include "model/engine/torch_module.h"
+
+namespace digit {
+namespace {
+
+// No state beyond the options: loading a module that is loaded is cheap.
+class ChoosingEngineFactory final : public EngineFactory {
+ public:
+  explicit ChoosingEngineFactory(EngineOptions options) : options_(std::move(options)) {}
+
+  absl::StatusOr<std::unique_ptr<InferenceEngine>> Create(const Model& model, const Device& device) override {
+    const bool cpu_can = model.is_digit_cnn && device.kind == Device::Kind::kCpu;
+    if (cpu_can && options_.engine != EngineChoice::kTorch) return CpuEngine::Create(model);
+    if (options_.engine == EngineChoice::kCpu) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the CPU engine cannot serve ",
+                       model.is_digit_cnn ? absl::StrCat("on device ", device.ToString())
+                                          : absl::StrCat("model '", model.path, "', which is TorchScript"),
+                       "; start with --engine auto or --engine torch to let LibTorch do it"));
+    }
+    ASSIGN_OR_RETURN(EngineFactory * torch, LoadTorchModule(options_.torch_module_path));
+    return torch->Create(model, device);
+  }
+
+ private:
+  const EngineOptions options_;
+};
+
+}  // namespace
+
+std::unique_ptr<EngineFactory> MakeEngineFactory(EngineOptions options) {
+  if (options.torch_module_path.empty()) options.torch_module_path = DefaultTorchModulePath();
+  return std::make_unique<ChoosingEngineFactory>(std::move(options));
+}
+
+}  // namespace digit
