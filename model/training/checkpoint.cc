@@ -24,8 +24,8 @@ json::string ToJson(const std::string& text) { return json::string(text); }
 json::object HeaderOf(const RunIdentity& identity, const TrainingState& state, const std::string& digest) {
   json::array history;
   for (const EpochRecord& epoch : state.history) {
-    history.push_back(json::array{epoch.loss, epoch.train_accuracy, epoch.validation_loss, epoch.validation_accuracy,
-                                  epoch.seconds});
+    history.push_back(
+        json::array{epoch.loss, epoch.train_accuracy, epoch.validation_loss, epoch.validation_accuracy, epoch.seconds});
   }
   return json::object{{"format", json::string(kFormat.data(), kFormat.size())},
                       {"recipe", ToJson(identity.recipe)},

@@ -14,7 +14,7 @@ namespace digit {
 
 // What must agree between the run that wrote a checkpoint and the one that goes on with it.
 struct RunIdentity {
-  std::string recipe;       // Describe(recipe)
+  std::string recipe;  // Describe(recipe)
   int64_t seed = 0;
   std::string data_digest;  // of the training pictures
 

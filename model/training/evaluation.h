@@ -28,7 +28,7 @@ struct Evaluation {
   double cross_entropy = 0;      // mean, of the calibrated probabilities
   double calibration_error = 0;  // expected calibration error, 15 bins (Guo et al. 2017)
   std::array<std::array<int, kDigitCnnClasses>, kDigitCnnClasses> confusion{};  // [label][answer]
-  std::vector<Mistake> mistakes;                                               // the most confident first
+  std::vector<Mistake> mistakes;                                                // the most confident first
 
   double accuracy() const { return images == 0 ? 0 : static_cast<double>(right) / images; }
   int errors_of(int label) const;

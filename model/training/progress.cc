@@ -13,7 +13,8 @@ void Progress::Step(int64_t step, double seconds) {
   const int percent = static_cast<int>(100 * done / steps_per_epoch_);
   if (percent == last_percent_) return;
   last_percent_ = percent;
-  const double left = done == 0 ? 0 : seconds * static_cast<double>(steps_per_epoch_ - done) / static_cast<double>(done);
+  const double left =
+      done == 0 ? 0 : seconds * static_cast<double>(steps_per_epoch_ - done) / static_cast<double>(done);
   const int epoch = static_cast<int>(step / steps_per_epoch_) + 1;
   std::fprintf(out_, "\r\033[K%s", ProgressLine(epoch, epochs_, percent, left).c_str());
   std::fflush(out_);

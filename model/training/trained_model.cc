@@ -18,13 +18,12 @@ absl::StatusOr<DatasetInfo> FindDataset(absl::string_view name) {
     return DatasetInfo{"mnist", {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, Framing::kMnist};
   }
   if (name == "fashion-mnist") {
-    return DatasetInfo{"fashion-mnist",
-                       {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
-                        "Ankle boot"},
-                       Framing::kNone};
+    return DatasetInfo{
+        "fashion-mnist",
+        {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"},
+        Framing::kNone};
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("unknown data set '", name, "': there are mnist and fashion-mnist"));
+  return absl::InvalidArgumentError(absl::StrCat("unknown data set '", name, "': there are mnist and fashion-mnist"));
 }
 
 ModelSpec DescribeModel(absl::Span<const float> parameters, const ModelInputs& inputs) {

@@ -97,17 +97,17 @@ absl::Status Train(const TrainOptions& options, const Data& data, const RunIdent
   while (state->step < steps * recipe.epochs) {
     const double seconds_before = state->seconds;
     const SteadyTime start = SteadyClock()->Now();
-    const auto seconds = [&] {
-      return seconds_before + absl::ToDoubleSeconds(SteadyClock()->Now() - start);
-    };
-    RunEpoch(recipe, data.train.train, options.threads,
-             [&](int64_t step) {
-               progress.Step(step, seconds());
-               return !stop->load();
-             },
-             state);
+    const auto seconds = [&] { return seconds_before + absl::ToDoubleSeconds(SteadyClock()->Now() - start); };
+    RunEpoch(
+        recipe, data.train.train, options.threads,
+        [&](int64_t step) {
+          progress.Step(step, seconds());
+          return !stop->load();
+        },
+        state);
     state->seconds = seconds();
-    const bool epoch_done = state->step % steps == 0 && state->step / steps > static_cast<int64_t>(state->history.size());
+    const bool epoch_done =
+        state->step % steps == 0 && state->step / steps > static_cast<int64_t>(state->history.size());
     if (epoch_done) {
       FinishEpoch(data.train.validation, options.threads, steps * recipe.batch_images, state);
       progress.EpochDone(static_cast<int>(state->history.size()), state->history.back());

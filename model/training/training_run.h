@@ -10,12 +10,12 @@
 namespace digit {
 
 struct TrainOptions {
-  std::string out;            // the .pt file
+  std::string out;  // the .pt file
   std::string dataset = "mnist";
   std::string data_dir;
-  std::string checkpoint;     // written after every epoch, removed when the model is written
+  std::string checkpoint;  // written after every epoch, removed when the model is written
   bool resume = false;
-  std::string report;         // an HTML file; empty: none
+  std::string report;  // an HTML file; empty: none
   int threads = 1;
   Recipe recipe;
 };
