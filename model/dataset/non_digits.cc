@@ -17,6 +17,12 @@ Knot RandomKnot(Random& random) {
   return knot;
 }
 
+Stroke RandomStroke(int knots, Random& random) {
+  Stroke stroke;
+  for (int i = 0; i < knots; ++i) stroke.push_back(RandomKnot(random));
+  return stroke;
+}
+
 const Glyph& AnyOf(const std::vector<Glyph>& glyphs, Random& random) {
   return glyphs[random.UniformInt(0, static_cast<int>(glyphs.size()) - 1)];
 }
@@ -24,8 +30,8 @@ const Glyph& AnyOf(const std::vector<Glyph>& glyphs, Random& random) {
 uint8_t ToByte(double value) { return static_cast<uint8_t>(std::clamp(value, 0.0, 255.0) + 0.5); }
 
 FramedPixels Scribble(Random& random) {
-  Stroke stroke(random.UniformInt(7, 18));
-  for (Knot& knot : stroke) knot = RandomKnot(random);
+  const int knots = random.UniformInt(7, 18);
+  const Stroke stroke = RandomStroke(knots, random);
   return DrawGlyph({stroke}, RandomHand(random));
 }
 
@@ -38,8 +44,8 @@ FramedPixels OtherSign(Random& random) {
 FramedPixels Blob(Random& random) {
   Glyph glyph(random.UniformInt(1, 3));
   for (Stroke& stroke : glyph) {
-    stroke.resize(random.UniformInt(1, 4));
-    for (Knot& knot : stroke) knot = RandomKnot(random);
+    const int knots = random.UniformInt(1, 4);
+    stroke = RandomStroke(knots, random);
   }
   Hand hand;
   hand.radius = random.Uniform(4, 8);
