@@ -73,11 +73,12 @@ void Pool::Drain() {
   }
 }
 
-absl::StatusOr<std::shared_ptr<PlacedModel>> Pool::Place(const std::string& name, const Model& model) {
+absl::StatusOr<std::shared_ptr<PlacedModel>> Pool::Place(const std::string& name, Model* model) {
   std::vector<std::unique_ptr<InferenceEngine>> engines;
   for (const Device& device : executor_devices_) {
-    ASSIGN_OR_RETURN(std::unique_ptr<InferenceEngine> engine, options_.engines->Create(model, device));
-    RETURN_IF_ERROR(CheckReference(*engine, model.spec));
+    ASSIGN_OR_RETURN(std::unique_ptr<InferenceEngine> engine, options_.engines->Create(*model, device));
+    if (engines.empty()) RETURN_IF_ERROR(FitSpec(engine->num_classes(), model));
+    RETURN_IF_ERROR(CheckReference(*engine, *model));
     RETURN_IF_ERROR(WarmUp(*engine, options_.max_batch_size));
     engines.push_back(std::move(engine));
   }

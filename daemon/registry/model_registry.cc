@@ -15,19 +15,6 @@ namespace {
 
 constexpr size_t kDigestVersionDigits = 12;
 
-// The folder's number for ".../NAME/3/model.pt", else the start of the digest.
-std::string VersionOf(absl::string_view path, absl::string_view sha256) {
-  const size_t last = path.rfind('/');
-  if (last != absl::string_view::npos && last > 0) {
-    const absl::string_view folder = path.substr(0, last);
-    const absl::string_view name = folder.substr(folder.rfind('/') + 1);
-    if (!name.empty() && name[0] != '0' && std::all_of(name.begin(), name.end(), absl::ascii_isdigit)) {
-      return std::string(name);
-    }
-  }
-  return std::string(sha256.substr(0, kDigestVersionDigits));
-}
-
 bool IsNameCharacter(char c) {
   return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '.' || c == '_' || c == '-';
 }
@@ -38,24 +25,31 @@ ModelRegistry::ModelRegistry(Pool* pool) : pool_(pool) {}
 
 absl::Status ModelRegistry::Load(const std::string& name, const std::string& path, absl::Time now) {
   RETURN_IF_ERROR(CheckModelName(name));
+  ASSIGN_OR_RETURN(Model model, LoadModel(path));
+  const std::string version = ModelVersionOf(path, model.sha256);
+  return Add(name, version, std::move(model), now);
+}
+
+absl::Status ModelRegistry::Add(const std::string& name, const std::string& version, Model model, absl::Time now) {
+  RETURN_IF_ERROR(CheckModelName(name));
   {
     MutexLock lock(&mu_);
     if (models_.contains(name)) return absl::AlreadyExistsError(absl::StrCat("model '", name, "' is given twice"));
   }
   auto live = std::make_shared<LiveModel>();
   live->name = name;
-  ASSIGN_OR_RETURN(live->model, LoadModel(path));
-  live->version = VersionOf(path, live->model.sha256);
-  absl::StatusOr<std::shared_ptr<PlacedModel>> placed =
-      pool_->Place(absl::StrCat(name, "/", live->version), live->model);
+  live->version = version;
+  live->model = std::move(model);
+  live->live_since = now;
+  absl::StatusOr<std::shared_ptr<PlacedModel>> placed = pool_->Place(absl::StrCat(name, "/", version), &live->model);
   if (!placed.ok()) {
-    return absl::Status(placed.status().code(), absl::StrCat("model '", path, "': ", placed.status().message()));
+    return absl::Status(placed.status().code(),
+                        absl::StrCat("model '", live->model.path, "': ", placed.status().message()));
   }
   live->placed = *std::move(placed);
-  live->live_since = now;
   LogInfo("model live", {{"model", name},
-                         {"version", live->version},
-                         {"file", path},
+                         {"version", version},
+                         {"file", live->model.path},
                          {"engine", live->placed->engine_name()},
                          {"executors", absl::StrJoin(live->placed->executor_names(), ",")}});
   MutexLock lock(&mu_);
@@ -97,6 +91,18 @@ void ModelRegistry::Clear() {
   std::map<std::string, ModelHandle, std::less<>> dropped;  // freed outside the lock
   MutexLock lock(&mu_);
   dropped.swap(models_);
+}
+
+std::string ModelVersionOf(absl::string_view path, absl::string_view sha256) {
+  const size_t last = path.rfind('/');
+  if (last != absl::string_view::npos && last > 0) {
+    const absl::string_view folder = path.substr(0, last);
+    const absl::string_view name = folder.substr(folder.rfind('/') + 1);
+    if (!name.empty() && name[0] != '0' && std::all_of(name.begin(), name.end(), absl::ascii_isdigit)) {
+      return std::string(name);
+    }
+  }
+  return std::string(sha256.substr(0, kDigestVersionDigits));
 }
 
 std::string ModelNameOf(absl::string_view path) {

@@ -39,6 +39,10 @@ class ModelRegistry {
   // INVALID_ARGUMENT for a bad name; else what LoadModel() or Pool::Place() say. The first model is the default.
   absl::Status Load(const std::string& name, const std::string& path, absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // The same with a model that is already read.
+  absl::Status Add(const std::string& name, const std::string& version, Model model, absl::Time now)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
   // Empty `name`: the default model; empty `version`: the live one. NOT_FOUND names what is missing.
   absl::StatusOr<ModelHandle> Find(absl::string_view name, absl::string_view version) const ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -55,6 +59,9 @@ class ModelRegistry {
   std::map<std::string, ModelHandle, std::less<>> models_ ABSL_GUARDED_BY(mu_);
   std::string default_name_ ABSL_GUARDED_BY(mu_);
 };
+
+// The folder's number for ".../NAME/3/model.pt", else the first 12 digits of the digest.
+std::string ModelVersionOf(absl::string_view path, absl::string_view sha256);
 
 // "mnist" for "models/mnist.pt".
 std::string ModelNameOf(absl::string_view path);

@@ -251,11 +251,11 @@ class PickleMachine {
       const auto link = static_cast<uint32_t>(tree_.links_.size());
       tree_.links_.push_back({.value = stack_[i], .next = 0});
       if (value.size++ == 0) {
-        value.first_link = link;
+        value.links.first = link;
       } else {
-        tree_.links_[value.last_link].next = link;
+        tree_.links_[value.links.last].next = link;
       }
-      value.last_link = link;
+      value.links.last = link;
     }
     stack_.resize(begin);
   }

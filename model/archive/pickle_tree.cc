@@ -20,7 +20,7 @@ std::vector<PickleId> PickleTree::children(PickleId id, size_t at_most) const {
   if (value.kind < Kind::kTuple) return ids;
   const size_t count = std::min<size_t>(value.size, at_most);
   ids.reserve(count);
-  for (uint32_t link = value.first_link; ids.size() < count; link = links_[link].next) {
+  for (uint32_t link = value.links.first; ids.size() < count; link = links_[link].next) {
     ids.push_back(links_[link].value);
   }
   return ids;

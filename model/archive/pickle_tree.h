@@ -35,8 +35,8 @@ struct PickleValue {
     double real;
     const char* text;
     struct {
-      uint32_t first_link, last_link;
-    };
+      uint32_t first, last;
+    } links;
   };
 };
 static_assert(sizeof(PickleValue) == 16);

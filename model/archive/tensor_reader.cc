@@ -156,13 +156,16 @@ class TensorReader {
   int64_t elements_left_;
 };
 
-absl::Status NotATensor(const PickleTree& tree, absl::string_view name, PickleId value) {
-  if (tree.kind(value) == Kind::kDict) {
-    return absl::InvalidArgumentError(absl::StrCat("the file is a checkpoint with a dict under ", Quoted(name),
-                                                   ", not a state_dict: in Python, torch.save(", "torch.load(FILE)[",
-                                                   Quoted(name), "], NEW_FILE), with the key that holds the weights"));
+// A dict among the entries is most likely the state_dict that was meant; the key "epoch" may well come first.
+absl::Status NotATensor(const PickleTree& tree, const std::vector<PickleId>& entries, size_t at) {
+  for (size_t i = 0; i + 1 < entries.size(); i += 2) {
+    if (tree.kind(entries[i + 1]) != Kind::kDict || tree.kind(entries[i]) != Kind::kString) continue;
+    const std::string key = Quoted(tree.text(entries[i]));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the file is a checkpoint with a dict under ", key, ", not a state_dict: if that holds the ",
+                     "weights, in Python, torch.save(torch.load(FILE)[", key, "], NEW_FILE)"));
   }
-  return Wrong("its entry ", Quoted(name), " is no tensor; save model.state_dict() alone");
+  return Wrong("its entry ", Quoted(tree.text(entries[at])), " is no tensor; save model.state_dict() alone");
 }
 
 absl::Status CheckIsDict(const PickleTree& tree) {
@@ -198,7 +201,7 @@ absl::StatusOr<std::vector<NamedTensor>> ReadStateDict(const PickleTree& tree, c
     const absl::string_view name = tree.text(entries[i]);
     const PickleId value = reader.Unwrap(entries[i + 1]);
     if (!names.insert(name).second) return Wrong("two tensors are named ", Quoted(name));
-    if (!reader.IsTensor(value)) return NotATensor(tree, name, value);
+    if (!reader.IsTensor(value)) return NotATensor(tree, entries, i);
     ASSIGN_OR_RETURN(Layout layout, reader.ReadLayout(value, name));
     if (layout.dtype != "Float") {
       return Wrong("tensor ", Quoted(name), " holds ", absl::AsciiStrToLower(Quoted(layout.dtype)),

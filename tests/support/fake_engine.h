@@ -1,0 +1,105 @@
+// An engine whose answers, failures and pauses a test scripts.
+#pragma once
+
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include "base/mutex.h"
+#include "model/engine/inference_engine.h"
+#include "model/engine/model.h"
+#include "model/spec/model_spec.h"
+
+namespace digit {
+
+// Shared by all engines of one FakeEngineFactory. Thread-safe.
+class FakeEngineControl {
+ public:
+  enum class Behaviour { kAnswer, kFail, kNan };
+
+  void set_behaviour(Behaviour behaviour) {
+    MutexLock lock(&mu_);
+    behaviour_ = behaviour;
+  }
+  // While held, Infer() blocks.
+  void Hold(bool held) {
+    MutexLock lock(&mu_);
+    held_ = held;
+    changed_.NotifyAll();
+  }
+  // Blocks until `n` calls of Infer() are held.
+  void WaitUntilHeld(int n) {
+    MutexLock lock(&mu_);
+    while (waiting_ < n) changed_.Wait(&mu_);
+  }
+  std::vector<int> batch_sizes() const {
+    MutexLock lock(&mu_);
+    return batch_sizes_;
+  }
+  void ForgetBatches() {
+    MutexLock lock(&mu_);
+    batch_sizes_.clear();
+  }
+
+ private:
+  friend class FakeEngine;
+  Behaviour Enter(int batch_size) {
+    MutexLock lock(&mu_);
+    batch_sizes_.push_back(batch_size);
+    ++waiting_;
+    changed_.NotifyAll();
+    while (held_) changed_.Wait(&mu_);
+    --waiting_;
+    return behaviour_;
+  }
+
+  mutable Mutex mu_;
+  CondVar changed_;
+  Behaviour behaviour_ ABSL_GUARDED_BY(mu_) = Behaviour::kAnswer;
+  bool held_ ABSL_GUARDED_BY(mu_) = false;
+  int waiting_ ABSL_GUARDED_BY(mu_) = 0;
+  std::vector<int> batch_sizes_ ABSL_GUARDED_BY(mu_);
+};
+
+// Says class c, with logit 10 against 0, for a picture whose first pixel is c (modulo 10).
+class FakeEngine : public InferenceEngine {
+ public:
+  explicit FakeEngine(FakeEngineControl* control) : control_(control) {}
+  absl::Status Infer(absl::Span<const uint8_t> pixels, absl::Span<float> scores) override {
+    const size_t n = pixels.size() / kImagePixels;
+    const auto behaviour = control_->Enter(static_cast<int>(n));
+    if (behaviour == FakeEngineControl::Behaviour::kFail) return absl::InternalError("scripted failure");
+    for (size_t i = 0; i < n; ++i) {
+      for (int c = 0; c < 10; ++c) scores[i * 10 + c] = c == pixels[i * kImagePixels] % 10 ? 10.f : 0.f;
+    }
+    if (behaviour == FakeEngineControl::Behaviour::kNan) scores[0] = std::numeric_limits<float>::quiet_NaN();
+    return absl::OkStatus();
+  }
+  int num_classes() const override { return 10; }
+  absl::string_view name() const override { return "fake"; }
+
+ private:
+  FakeEngineControl* const control_;
+};
+
+class FakeEngineFactory : public EngineFactory {
+ public:
+  absl::StatusOr<std::unique_ptr<InferenceEngine>> Create(const Model&, const Device&) override {
+    return std::make_unique<FakeEngine>(&control_);
+  }
+  FakeEngineControl& control() { return control_; }
+
+ private:
+  FakeEngineControl control_;
+};
+
+// A model that only a FakeEngine serves.
+inline Model FakeModel() {
+  Model model;
+  model.path = "fake.pt";
+  model.sha256 = std::string(64, 'a');
+  model.spec = DefaultSpec(10);
+  return model;
+}
+
+}  // namespace digit
