@@ -1,0 +1,73 @@
+// One pass of the digit network over a few images, forward and backward, without a framework.
+//
+// Parameters live in one flat array in the layout that the kernels read (kOffset...); FromNetwork() and ToNetwork()
+// convert from and to the network's own. Thread-safe as far as the arguments are distinct.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "model/network/digit_cnn.h"
+#include "model/training/conv_kernels.h"
+
+namespace digit {
+
+inline constexpr int kHidden = 128;
+// conv1 [9][32], bias; conv2 [64][288], bias; fc1 [1600 as row, column, channel][128], bias; fc2 [10][128], bias.
+inline constexpr int kOffsetConv1 = 0;
+inline constexpr int kOffsetConv1Bias = kOffsetConv1 + 9 * kConv1Channels;
+inline constexpr int kOffsetConv2 = kOffsetConv1Bias + kConv1Channels;
+inline constexpr int kOffsetConv2Bias = kOffsetConv2 + kConv2Channels * kPatch;
+inline constexpr int kOffsetFc1 = kOffsetConv2Bias + kConv2Channels;
+inline constexpr int kOffsetFc1Bias = kOffsetFc1 + kPool2Size * kHidden;
+inline constexpr int kOffsetFc2 = kOffsetFc1Bias + kHidden;
+inline constexpr int kOffsetFc2Bias = kOffsetFc2 + kDigitCnnClasses * kHidden;
+inline constexpr int kParameters = kOffsetFc2Bias + 16;  // fc2's bias is padded to whole vectors; the rest stays 0
+
+using FlatParameters = std::vector<float>;  // kParameters
+
+FlatParameters FromNetwork(const DigitCnnWeights& weights);
+DigitCnnWeights ToNetwork(absl::Span<const float> parameters);
+
+// Copies of the weights in the order in which the matrix products read them; made anew after every update.
+class PackedWeights {
+ public:
+  PackedWeights();
+  // Packs part `part` of `parts`; the parts together make the whole and may run at the same time.
+  void Pack(absl::Span<const float> parameters, int part, int parts);
+
+  const float* conv2() const { return conv2_.data(); }
+  const float* fc1() const { return fc1_.data(); }
+  const float* fc1_transposed() const { return fc1_transposed_.data(); }
+
+ private:
+  std::vector<float> conv2_, fc1_, fc1_transposed_;
+};
+
+inline constexpr int kShardImages = 32;  // most images of one pass; measured: 16 to 64 are within 5 %
+
+// Scratch memory of one pass, about 2 MB.
+struct ShardWorkspace {
+  ShardWorkspace();
+  std::vector<float> input;  // kShardImages * kInputSize: the caller fills it, grey/255
+  std::vector<uint8_t> labels;
+  std::vector<float> logits;  // kShardImages * 10
+  std::vector<float> pooled1, winner1, pooled2, winner2, hidden;
+  std::vector<float> hidden_gradient, hidden_packed, pooled2_gradient, pooled1_gradient;
+};
+
+// input -> logits of the first `images` images.
+void Forward(absl::Span<const float> parameters, const PackedWeights& packed, int images, ShardWorkspace* work);
+
+struct ShardResult {
+  double loss = 0;  // sum of the cross entropies
+  int right = 0;
+};
+
+// After Forward(): the gradient of `scale` * (sum of cross entropies, with label smoothing as in PyTorch's
+// CrossEntropyLoss) goes to `gradient` (kParameters), overwriting it. Labels are 0..9.
+ShardResult Backward(absl::Span<const float> parameters, const PackedWeights& packed, int images, float smoothing,
+                     float scale, ShardWorkspace* work, absl::Span<float> gradient);
+
+}  // namespace digit

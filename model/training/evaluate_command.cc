@@ -1,0 +1,105 @@
+#include "model/training/evaluate_command.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "model/archive/model_file.h"
+#include "model/dataset/idx.h"
+#include "model/spec/interpretation.h"
+#include "model/training/calibration.h"
+#include "model/training/digit_cnn_step.h"
+#include "model/training/evaluation.h"
+#include "model/training/trained_model.h"
+
+namespace digit {
+namespace {
+
+absl::StatusOr<DigitCnnWeights> WeightsOf(ModelFile file, const std::string& path) {
+  const auto wrong = [&path](absl::string_view what) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", path, "' is not the digit network: ", what, "; only that can be evaluated here"));
+  };
+  DigitCnnWeights weights;
+  if (file.tensors.size() != weights.size()) return wrong("it has other parameters");
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const DigitCnnParameter& parameter = kDigitCnnParameters[i];
+    for (NamedTensor& tensor : file.tensors) {
+      if (tensor.name == parameter.name && absl::MakeConstSpan(tensor.shape) == parameter.shape) {
+        weights[i] = std::move(tensor.values);
+      }
+    }
+    if (weights[i].empty()) return wrong(absl::StrCat("no ", std::string(parameter.name), " of the right shape"));
+  }
+  return weights;
+}
+
+std::string FormatAccuracy(absl::string_view what, const Evaluation& evaluation) {
+  return absl::StrFormat("%s: %.2f %% (%d wrong of %d)\n", std::string(what), 100 * evaluation.accuracy(),
+                         evaluation.images - evaluation.right, evaluation.images);
+}
+
+std::string FormatLabels(const Evaluation& evaluation, const ModelSpec& spec) {
+  std::string text = "errors by label:";
+  for (int label = 0; label < kDigitCnnClasses; ++label) {
+    absl::StrAppend(&text, label == 0 ? " " : ", ", spec.labels[label], ": ", evaluation.errors_of(label), " of ",
+                    evaluation.images_of(label));
+  }
+  return absl::StrCat(text, "\n");
+}
+
+std::string FormatVerdicts(const ModelSpec& spec, absl::Span<const float> logits, absl::Span<const uint8_t> labels,
+                           absl::Span<const float> non_digits) {
+  if (!spec.thresholds.has_value()) return "";
+  int unsure = 0, unsure_wrong = 0, wrong = 0;
+  const Evaluation all = Evaluate(logits, labels, spec.temperature);
+  for (const Mistake& mistake : all.mistakes) {
+    ++wrong;
+    if (mistake.confidence < spec.thresholds->unsure_below) ++unsure_wrong;
+  }
+  for (size_t i = 0; i < labels.size(); ++i) {
+    const Interpretation one = Interpret(spec, logits.subspan(i * kDigitCnnClasses, kDigitCnnClasses));
+    if (one.confidence < spec.thresholds->unsure_below) ++unsure;
+  }
+  return absl::StrFormat(
+      "unsure_below %.4f: %d of %d answers are below, %d of the %d wrong ones among them\n"
+      "not_a_digit_below %.4f: below are %.2f %% of the test pictures and %.1f %% of %d new generated non-digits\n",
+      spec.thresholds->unsure_below, unsure, labels.size(), unsure_wrong, wrong, spec.thresholds->not_a_digit_below,
+      100 * PartBelow(logits, spec.thresholds->not_a_digit_below),
+      100 * PartBelow(non_digits, spec.thresholds->not_a_digit_below), non_digits.size() / kDigitCnnClasses);
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> EvaluateModelFile(const std::string& path, const std::string& dataset,
+                                              const std::string& data_dir, int threads) {
+  ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, kMaxModelFileBytes));
+  absl::StatusOr<ModelFile> file = ParseModelFile(bytes);
+  if (!file.ok()) return absl::Status(file.status().code(), absl::StrCat("'", path, "': ", file.status().message()));
+  ModelSpec spec = DefaultSpec(kDigitCnnClasses);
+  if (!file->model_json.empty()) {
+    ASSIGN_OR_RETURN(spec, ParseModelSpec(file->model_json, absl::StrCat("model.json in '", path, "'")));
+  }
+  ASSIGN_OR_RETURN(const DigitCnnWeights weights, WeightsOf(*std::move(file), path));
+  ASSIGN_OR_RETURN(const LabeledImages test, ReadIdxFolder(data_dir, Split::kTest));
+  const FlatParameters parameters = FromNetwork(weights);
+  const std::vector<float> logits = ComputeLogits(parameters, test.pixels, threads);
+  const Evaluation evaluation = Evaluate(logits, test.labels, spec.temperature);
+  std::string text = FormatAccuracy(absl::StrCat(dataset, "/test"), evaluation);
+  if (dataset == "mnist") {
+    const Evaluation undoubted = Evaluate(logits, test.labels, spec.temperature, DoubtfulMnistTestLabels());
+    absl::StrAppend(&text, FormatAccuracy("with 15 doubtful labels set aside", undoubted));
+  }
+  absl::StrAppend(&text, FormatLabels(evaluation, spec));
+  absl::StrAppend(&text, absl::StrFormat("calibration: temperature %.4f, expected error %.2f %% (%.2f %% without)\n",
+                                         spec.temperature, 100 * evaluation.calibration_error,
+                                         100 * Evaluate(logits, test.labels, 1).calibration_error));
+  const std::vector<float> non_digits =
+      ComputeLogits(parameters, DrawNonDigits(kFreshNonDigitSeed, kNonDigits), threads);
+  absl::StrAppend(&text, FormatVerdicts(spec, logits, test.labels, non_digits));
+  return text;
+}
+
+}  // namespace digit

@@ -1,0 +1,94 @@
+#include "model/training/flags.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+
+#include "absl/strings/str_cat.h"
+#include "base/build_info.h"
+#include "base/threads.h"
+
+namespace digit {
+namespace {
+
+constexpr char kExamples[] = R"(Examples:
+  digit-train fetch mnist                          get the training pictures, once
+  digit-train --out mnist.pt                       train for five epochs, well under a minute on two cores
+  digit-train --out mnist.pt --epochs 20 --report report.html
+  digit-train --out mnist.pt --resume              go on after a crash or Ctrl-C
+  digit-train evaluate mnist.pt                    accuracy, errors of each digit, calibration
+
+Trains the digit network and writes a model file for digitd.
+)";
+
+constexpr char kFooter[] = R"(
+Exit codes: 0 done; 1 failed, the reason is on stderr; 2 wrong command line; 130 stopped by Ctrl-C or SIGTERM, a
+checkpoint is written. Words go to stderr; only evaluate writes to stdout.)";
+
+std::string CacheFolder() {
+  // An empty variable counts as unset (XDG Base Directory Specification).
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') return cache;
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') return absl::StrCat(home, "/.cache");
+  return ".";
+}
+
+void AddDataFlags(CLI::App* app, TrainOptions* options) {
+  app->add_option("--dataset", options->dataset, "mnist or fashion-mnist")->capture_default_str();
+  app->add_option("--data-dir", options->data_dir,
+                  "folder of the IDX files, plain or gzip (default: " + DefaultDataDir("DATASET") + ")");
+  app->add_option("--threads", options->threads, "threads; their number does not change the outcome")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+}
+
+void AddTrainFlags(CLI::App* app, TrainOptions* options) {
+  app->add_option("--out", options->out, "model file to write");
+  AddDataFlags(app, options);
+  app->add_option("--epochs", options->recipe.epochs, "passes over the training pictures")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
+  app->add_option("--seed", options->recipe.seed, "the same seed gives the same model")->capture_default_str();
+  app->add_option("--checkpoint", options->checkpoint, "file for what is needed to go on (default: OUT.checkpoint)");
+  app->add_flag("--resume", options->resume, "go on from the checkpoint if there is one");
+  app->add_option("--report", options->report, "also write an HTML report to this file");
+}
+
+}  // namespace
+
+std::string DefaultDataDir(const std::string& dataset) { return absl::StrCat(CacheFolder(), "/digit/", dataset); }
+
+ParsedFlags ParseFlags(int argc, char** argv) {
+  ParsedFlags parsed;
+  Flags& flags = parsed.flags;
+  flags.train.threads = UsableCores();
+  CLI::App app(kExamples, "digit-train");
+  app.footer(kFooter);
+  app.set_version_flag("--version", absl::StrCat("digit-train ", Version()));
+  app.require_subcommand(0, 1);
+  AddTrainFlags(&app, &flags.train);
+
+  CLI::App* fetch = app.add_subcommand("fetch", "get a data set: mnist or fashion-mnist");
+  fetch->add_option("SET", flags.fetch_set, "mnist or fashion-mnist")->required();
+  fetch->add_option("--data-dir", flags.train.data_dir, "folder for the files");
+
+  CLI::App* evaluate = app.add_subcommand("evaluate", "say how good a model is on the test pictures");
+  evaluate->add_option("MODEL", flags.model, "model file")->required();
+  AddDataFlags(evaluate, &flags.train);
+
+  try {
+    app.parse(argc, argv);
+    if (app.get_subcommands().empty() && flags.train.out.empty()) throw CLI::RequiredError("--out");
+  } catch (const CLI::ParseError& error) {
+    parsed.exit_code = app.exit(error) == 0 ? kExitOk : kExitUsage;
+    return parsed;
+  }
+  if (*fetch) flags.command = Command::kFetch;
+  if (*evaluate) flags.command = Command::kEvaluate;
+  if (flags.train.data_dir.empty()) {
+    flags.train.data_dir = DefaultDataDir(*fetch ? flags.fetch_set : flags.train.dataset);
+  }
+  if (flags.train.checkpoint.empty()) flags.train.checkpoint = flags.train.out + ".checkpoint";
+  parsed.run = true;
+  return parsed;
+}
+
+}  // namespace digit

@@ -1,0 +1,54 @@
+// digit-train: trains the digit network, gets its data, says how good a model is.
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <string>
+
+#include "absl/status/status.h"
+#include "model/training/evaluate_command.h"
+#include "model/training/flags.h"
+#include "model/training/training_run.h"
+
+namespace digit {
+namespace {
+
+std::atomic<bool> stop_requested = false;
+static_assert(std::atomic<bool>::is_always_lock_free, "written by a signal handler");
+
+void RequestStop(int signal) {
+  stop_requested = true;
+  std::signal(signal, SIG_DFL);  // a second Ctrl-C ends the program at once
+}
+
+absl::Status Evaluate(const Flags& flags) {
+  const absl::StatusOr<std::string> text =
+      EvaluateModelFile(flags.model, flags.train.dataset, flags.train.data_dir, flags.train.threads);
+  if (text.ok()) std::fputs(text->c_str(), stdout);
+  return text.status();
+}
+
+absl::Status Run(const Flags& flags) {
+  switch (flags.command) {
+    case Command::kFetch:
+      return absl::UnimplementedError("fetch");
+    case Command::kEvaluate:
+      return Evaluate(flags);
+    case Command::kTrain:
+      std::signal(SIGINT, RequestStop);
+      std::signal(SIGTERM, RequestStop);
+      return RunTraining(flags.train, &stop_requested);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace digit
+
+int main(int argc, char** argv) {
+  const digit::ParsedFlags parsed = digit::ParseFlags(argc, argv);
+  if (!parsed.run) return parsed.exit_code;
+  const absl::Status status = digit::Run(parsed.flags);
+  if (status.ok()) return digit::kExitOk;
+  std::fprintf(stderr, "digit-train: %s\n", std::string(status.message()).c_str());
+  return absl::IsCancelled(status) ? digit::kExitInterrupted : digit::kExitFailed;
+}

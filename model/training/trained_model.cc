@@ -1,0 +1,79 @@
+#include "model/training/trained_model.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/build_info.h"
+#include "base/sha256.h"
+#include "base/status.h"
+#include "model/dataset/digit_generator.h"
+#include "model/network/torch_network.h"
+#include "model/training/calibration.h"
+#include "model/training/evaluation.h"
+
+namespace digit {
+
+absl::StatusOr<DatasetInfo> FindDataset(absl::string_view name) {
+  if (name == "mnist") {
+    return DatasetInfo{"mnist", {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, Framing::kMnist};
+  }
+  if (name == "fashion-mnist") {
+    return DatasetInfo{
+        "fashion-mnist",
+        {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"},
+        Framing::kNone};
+  }
+  return absl::InvalidArgumentError(absl::StrCat("unknown data set '", name, "': there are mnist and fashion-mnist"));
+}
+
+ModelSpec DescribeModel(absl::Span<const float> parameters, const ModelInputs& inputs) {
+  const LabeledImages& validation = *inputs.validation;
+  const std::vector<float> logits = ComputeLogits(parameters, validation.pixels, inputs.threads);
+  ModelSpec spec;
+  spec.architecture = std::string(kDigitCnn);
+  spec.labels = inputs.dataset.labels;
+  spec.framing = inputs.dataset.framing;
+  spec.output = OutputKind::kLogits;
+  spec.temperature = FitTemperature(logits, validation.labels);
+  const std::vector<float> non_digits =
+      ComputeLogits(parameters, DrawNonDigits(kNonDigitSeed, kNonDigits), inputs.threads);
+  spec.thresholds = FitThresholds(logits, validation.labels, spec.temperature, non_digits);
+  spec.accuracy.push_back({absl::StrCat(inputs.dataset.name, "/validation"),
+                           Evaluate(logits, validation.labels, 1).accuracy(), validation.size()});
+  if (inputs.test != nullptr) {
+    const std::vector<float> test = ComputeLogits(parameters, inputs.test->pixels, inputs.threads);
+    spec.accuracy.push_back({absl::StrCat(inputs.dataset.name, "/test"),
+                             Evaluate(test, inputs.test->labels, 1).accuracy(), inputs.test->size()});
+  }
+  spec.recipe = inputs.identity.recipe;
+  spec.seed = inputs.identity.seed;
+  spec.data_digest = inputs.identity.data_digest;
+  spec.writer = absl::StrCat("digit-train ", Version());
+  return spec;
+}
+
+absl::StatusOr<std::string> MakeModelFile(absl::Span<const float> parameters, ModelSpec spec) {
+  const DigitCnnWeights weights = ToNetwork(parameters);
+  DigitGenerator generator(kReferenceSeed);
+  spec.reference.pixels = generator.DrawMany(kReferenceImages).pixels;
+  ASSIGN_OR_RETURN(spec.reference.logits, TorchLogits(weights, spec.reference.pixels));
+  return ToTorchScript(weights, FormatModelSpec(spec));
+}
+
+std::vector<uint8_t> DrawNonDigits(uint64_t seed, int count) {
+  DigitGenerator generator(seed);
+  std::vector<uint8_t> pixels;
+  for (int i = 0; i < count; ++i) {
+    const DigitGenerator::Pixels picture = generator.DrawNonDigit();
+    pixels.insert(pixels.end(), picture.begin(), picture.end());
+  }
+  return pixels;
+}
+
+std::string DigestOf(const LabeledImages& images) {
+  std::string bytes(images.pixels.begin(), images.pixels.end());
+  bytes.append(images.labels.begin(), images.labels.end());
+  return Sha256Hex(bytes);
+}
+
+}  // namespace digit

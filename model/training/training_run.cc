@@ -1,0 +1,169 @@
+#include "model/training/training_run.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/status.h"
+#include "model/training/checkpoint.h"
+#include "model/training/evaluation.h"
+#include "model/training/progress.h"
+#include "model/training/report.h"
+#include "model/training/trained_model.h"
+
+namespace digit {
+namespace {
+
+struct Data {
+  TrainValidation train;
+  std::optional<LabeledImages> test;
+};
+
+absl::Status CheckLabels(const LabeledImages& images, absl::string_view what) {
+  for (uint8_t label : images.labels) {
+    if (label >= kDigitCnnClasses) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(what, " have the label ", label, ", the network knows 0 to ", kDigitCnnClasses - 1));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Data> ReadData(const TrainOptions& options) {
+  ASSIGN_OR_RETURN(const LabeledImages all, ReadIdxFolder(options.data_dir, Split::kTrain));
+  RETURN_IF_ERROR(CheckLabels(all, "training pictures"));
+  Data data;
+  data.train = SplitOffValidation(all, ValidationImages(all.size()));
+  if (data.train.train.size() < options.recipe.batch_images || data.train.validation.size() == 0) {
+    return absl::InvalidArgumentError(absl::StrCat("'", options.data_dir, "' holds ", all.size(),
+                                                   " training pictures, too few for a batch of ",
+                                                   options.recipe.batch_images, " and validation"));
+  }
+  absl::StatusOr<LabeledImages> test = ReadIdxFolder(options.data_dir, Split::kTest);
+  if (test.ok()) {
+    RETURN_IF_ERROR(CheckLabels(*test, "test pictures"));
+    data.test = *std::move(test);
+  } else if (!absl::IsNotFound(test.status())) {
+    return test.status();
+  } else {
+    std::fprintf(stderr, "no test pictures in %s: the model will say nothing of its accuracy on them\n",
+                 options.data_dir.c_str());
+  }
+  return data;
+}
+
+absl::StatusOr<TrainingState> StartOrResume(const TrainOptions& options, const RunIdentity& identity) {
+  absl::StatusOr<TrainingState> loaded = LoadCheckpoint(options.checkpoint, identity);
+  if (absl::IsNotFound(loaded.status())) {
+    if (options.resume) std::fprintf(stderr, "no checkpoint yet, starting from the beginning\n");
+    return InitialState(options.recipe.seed);
+  }
+  if (!options.resume) {
+    return absl::FailedPreconditionError(absl::StrCat("'", options.checkpoint,
+                                                      "' is left from a stopped run: go on with it by --resume, or "
+                                                      "remove it"));
+  }
+  if (loaded.ok()) std::fprintf(stderr, "going on from step %lld\n", static_cast<long long>(loaded->step));
+  return loaded;
+}
+
+void FinishEpoch(const LabeledImages& validation, int threads, int64_t images, TrainingState* state) {
+  EpochRecord record;
+  record.loss = state->loss_sum / static_cast<double>(images);
+  record.train_accuracy = static_cast<double>(state->right) / static_cast<double>(images);
+  record.seconds = state->seconds;
+  const Evaluation evaluation =
+      Evaluate(ComputeLogits(state->average, validation.pixels, threads), validation.labels, 1);
+  record.validation_loss = evaluation.cross_entropy;
+  record.validation_accuracy = evaluation.accuracy();
+  state->history.push_back(record);
+  state->loss_sum = 0;
+  state->right = 0;
+  state->seconds = 0;
+}
+
+// All epochs that are left.
+absl::Status Train(const TrainOptions& options, const Data& data, const RunIdentity& identity,
+                   const std::atomic<bool>* stop, TrainingState* state) {
+  const Recipe& recipe = options.recipe;
+  const int64_t steps = StepsPerEpoch(recipe, data.train.train.size());
+  Progress progress(stderr, ::isatty(STDERR_FILENO) != 0, recipe.epochs, steps);
+  while (state->step < steps * recipe.epochs) {
+    const double seconds_before = state->seconds;
+    const SteadyTime start = SteadyClock()->Now();
+    const auto seconds = [&] { return seconds_before + absl::ToDoubleSeconds(SteadyClock()->Now() - start); };
+    RunEpoch(
+        recipe, data.train.train, options.threads,
+        [&](int64_t step) {
+          progress.Step(step, seconds());
+          return !stop->load();
+        },
+        state);
+    state->seconds = seconds();
+    const bool epoch_done =
+        state->step % steps == 0 && state->step / steps > static_cast<int64_t>(state->history.size());
+    if (epoch_done) {
+      FinishEpoch(data.train.validation, options.threads, steps * recipe.batch_images, state);
+      progress.EpochDone(static_cast<int>(state->history.size()), state->history.back());
+    }
+    RETURN_IF_ERROR(SaveCheckpoint(options.checkpoint, identity, *state));
+    if (stop->load()) {
+      return absl::CancelledError(absl::StrCat("stopped after step ", state->step, " of ", steps * recipe.epochs,
+                                               "; go on with: --resume --checkpoint ", options.checkpoint));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Finish(const TrainOptions& options, const Data& data, const RunIdentity& identity,
+                    const TrainingState& state) {
+  ModelInputs inputs;
+  ASSIGN_OR_RETURN(inputs.dataset, FindDataset(options.dataset));
+  inputs.identity = identity;
+  inputs.validation = &data.train.validation;
+  inputs.test = data.test.has_value() ? &*data.test : nullptr;
+  inputs.threads = options.threads;
+  const ModelSpec spec = DescribeModel(state.average, inputs);
+  ASSIGN_OR_RETURN(const std::string file, MakeModelFile(state.average, spec));
+  RETURN_IF_ERROR(WriteFileAtomically(options.out, file));
+  for (const Accuracy& accuracy : spec.accuracy) {
+    std::fprintf(stderr, "%s: %.2f %% of %d right\n", accuracy.set.c_str(), 100 * accuracy.accuracy, accuracy.images);
+  }
+  if (!options.report.empty()) {
+    const LabeledImages& shown = inputs.test != nullptr ? *inputs.test : *inputs.validation;
+    const Evaluation evaluation =
+        Evaluate(ComputeLogits(state.average, shown.pixels, options.threads), shown.labels, spec.temperature);
+    RETURN_IF_ERROR(WriteFileAtomically(options.report, FormatReport({spec, state.history, evaluation, shown})));
+    std::fprintf(stderr, "report: %s\n", options.report.c_str());
+  }
+  ::unlink(options.checkpoint.c_str());
+  std::fprintf(stderr, "wrote %s\n", options.out.c_str());
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+int ValidationImages(int all_images) {
+  constexpr int kValidationImages = 5000;
+  return std::min(kValidationImages, all_images / 12);  // a twelfth, as 5,000 is of MNIST's 60,000
+}
+
+absl::Status RunTraining(const TrainOptions& options, const std::atomic<bool>* stop) {
+  RETURN_IF_ERROR(Validate(options.recipe));
+  RETURN_IF_ERROR(FindDataset(options.dataset).status());
+  ASSIGN_OR_RETURN(const Data data, ReadData(options));
+  const RunIdentity identity = {Describe(options.recipe), options.recipe.seed, DigestOf(data.train.train)};
+  ASSIGN_OR_RETURN(TrainingState state, StartOrResume(options, identity));
+  std::fprintf(stderr, "training on %d pictures, validating on %d, %d thread(s), seed %lld\n", data.train.train.size(),
+               data.train.validation.size(), options.threads, static_cast<long long>(options.recipe.seed));
+  RETURN_IF_ERROR(Train(options, data, identity, stop, &state));
+  return Finish(options, data, identity, state);
+}
+
+}  // namespace digit

@@ -1,0 +1,31 @@
+// One whole training run on disk: data in, epochs with checkpoints, model file and report out.
+#pragma once
+
+#include <atomic>
+#include <string>
+
+#include "absl/status/status.h"
+#include "model/training/recipe.h"
+
+namespace digit {
+
+struct TrainOptions {
+  std::string out;  // the .pt file
+  std::string dataset = "mnist";
+  std::string data_dir;
+  std::string checkpoint;  // written after every epoch, removed when the model is written
+  bool resume = false;
+  std::string report;  // an HTML file; empty: none
+  int threads = 1;
+  Recipe recipe;
+};
+
+// Blocks for the whole training; words go to stderr. When `*stop` becomes true the step under way is finished, a
+// checkpoint written, and the answer is CANCELLED. Otherwise errors of reading data and writing files, or
+// FAILED_PRECONDITION when a checkpoint is in the way or belongs to another run.
+absl::Status RunTraining(const TrainOptions& options, const std::atomic<bool>* stop);
+
+// The pictures held out of training: the last 5,000, fewer of a small set.
+int ValidationImages(int all_images);
+
+}  // namespace digit
