@@ -17,7 +17,7 @@ namespace {
 bool IsConnectionProblem(absl::string_view message) {
   for (const char* sign : {"failed to connect", "DNS resolution failed", "Socket closed", "Connection reset",
                            "Broken pipe", "GOAWAY", "Endpoint read failed", "empty address list"}) {
-    if (absl::StrContainsIgnoreCase(message, sign)) return true;
+    if (absl::StrContains(message, sign)) return true;
   }
   return false;
 }
@@ -57,7 +57,8 @@ absl::Status ToClientStatus(const grpc::Status& status, const std::string& serve
     return absl::UnimplementedError(
         absl::StrCat(server, " does not know this call: it is not a digitd, or one of another version"));
   }
-  return absl::Status(code, absl::StrCat(server, " says: ", message.empty() ? absl::StatusCodeToString(code) : message));
+  return absl::Status(code,
+                      absl::StrCat(server, " says: ", message.empty() ? absl::StatusCodeToString(code) : message));
 }
 
 std::optional<absl::Duration> RetryPushback(const grpc::Status& status, const grpc::ClientContext& context) {

@@ -39,9 +39,9 @@ std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options, const S
 absl::StatusOr<std::unique_ptr<Client>> Client::Create(ClientOptions options) {
   absl::StatusOr<ServerAddress> address = ParseServerAddress(options.server);
   if (!address.ok()) return address.status();
-  if (options.timeout <= absl::ZeroDuration()) {
+  if (options.timeout <= absl::ZeroDuration() || options.timeout > absl::Hours(24)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("timeout ", absl::FormatDuration(options.timeout), " must be above 0"));
+        absl::StrCat("timeout ", absl::FormatDuration(options.timeout), " must be above 0 and at most 24h"));
   }
   auto channel = MakeChannel(options, *address);
   return std::unique_ptr<Client>(new Client(std::move(options), std::move(channel)));

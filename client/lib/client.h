@@ -30,15 +30,16 @@
 namespace digit {
 
 struct ClientOptions {
-  std::string server = "127.0.0.1:50051";       // HOST:PORT; [ADDRESS]:PORT for IPv6
-  absl::Duration timeout = absl::Seconds(10);   // of each call, retries included; > 0. For streams: see below
-  int max_response_bytes = 16 << 20;            // the server's own message limit
+  std::string server = "127.0.0.1:50051";  // HOST:PORT; [ADDRESS]:PORT for IPv6
+  absl::Duration timeout =
+      absl::Seconds(10);              // of each call, retries included; above 0, at most 24 h; streams: see below
+  int max_response_bytes = 16 << 20;  // the server's own message limit
 };
 
 // Bounds on what a stream holds in memory: unanswered requests, kept to be sent again.
 struct StreamOptions {
-  int max_unanswered = 64;                      // >= 1; the server reads at most 256 ahead. Guess
-  int64_t max_unanswered_bytes = 32 << 20;      // one request may exceed it, then it travels alone. Guess
+  int max_unanswered = 64;                  // >= 1; the server reads at most 256 ahead. Guess
+  int64_t max_unanswered_bytes = 32 << 20;  // one request may exceed it, then it travels alone. Guess
 };
 
 class Client {

@@ -69,8 +69,7 @@ absl::Status RecognizeStreamCall::Run() {
 absl::Status RecognizeStreamCall::RunConnection() {
   Connection connection;
   last_progress_ = Steady::now();
-  connection.stream =
-      stub_->AsyncRecognizeStream(&connection.context, &connection.queue, AsPointer(kStart));
+  connection.stream = stub_->AsyncRecognizeStream(&connection.context, &connection.queue, AsPointer(kStart));
   while (!connection.finished && !stopped_) {
     if (connection.started && !connection.writing) SendSome(&connection);
     if (stopped_) break;

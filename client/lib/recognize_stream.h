@@ -35,8 +35,8 @@ class RecognizeStreamCall {
     v1::RecognizeStreamRequest message;  // its id is front_id_ + its place in window_
     int64_t bytes = 0;
     int attempts = 0;
-    Steady::time_point due;       // when kWaiting
-    Steady::time_point give_up;   // no further attempt after this
+    Steady::time_point due;      // when kWaiting
+    Steady::time_point give_up;  // no further attempt after this
     absl::StatusOr<v1::RecognizeResponse> answer = absl::UnknownError("unanswered");
   };
 
@@ -76,13 +76,13 @@ class RecognizeStreamCall {
   const Client::NextRequest& next_;
   const Client::OnAnswer& on_answer_;
 
-  std::deque<Item> window_;      // in request order
-  uint64_t front_id_ = 0;        // of window_.front()
+  std::deque<Item> window_;  // in request order
+  uint64_t front_id_ = 0;    // of window_.front()
   int64_t window_bytes_ = 0;
-  int sent_ = 0;                 // items in state kSent
-  bool exhausted_ = false;       // next_ gave nullopt
-  bool stopped_ = false;         // on_answer_ gave false
-  bool progress_ = false;        // this connection answered something
+  int sent_ = 0;                      // items in state kSent
+  bool exhausted_ = false;            // next_ gave nullopt
+  bool stopped_ = false;              // on_answer_ gave false
+  bool progress_ = false;             // this connection answered something
   Steady::time_point last_progress_;  // or the moment when something began to wait for an answer
 };
 
