@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""clock_reads.py ROOT: time is injected (base/clock.h); only the folders in tests/checks/rules.json read it or sleep."""
+"""clock_reads.py ROOT: time is injected (base/clock.h); only the folders named in rules.json read it or sleep."""
 import re
 
 import common

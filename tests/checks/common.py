@@ -38,7 +38,7 @@ def without_comments(source):
 
 
 def main(check):
-    """Runs `check(*command line)`, which returns its findings, one line each: prints them, exits 1 when there is one."""
+    """Runs `check(*command line)`, which returns its findings; prints them, one a line; exits 1 if there are any."""
     findings = check(*sys.argv[1:])
     for finding in findings:
         print(finding)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""linking.py PROGRAM...: none of them needs LibTorch. ldd follows every library, so that none sneaks in behind another."""
+"""linking.py PROGRAM...: none of them needs LibTorch, also not through another library (ldd follows them all)."""
 import pathlib
 import re
 import subprocess
