@@ -1,0 +1,145 @@
+"""The real digitd: start, faults at start, drain, what it loads. Usage: digitd_test.py BIN_DIR"""
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+BIN = sys.argv.pop(1)
+MODEL = "model/pretrained/mnist.pt"
+BLANK_PIXELS = bytes(784)
+
+
+def run(*args, **kwargs):
+    return subprocess.run([*args], capture_output=True, text=True, timeout=60, **kwargs)
+
+
+class Daemon:
+    """A running digitd; `address` is where it listens."""
+
+    def __init__(self, *flags):
+        self.process = subprocess.Popen([f"{BIN}/digitd", "--listen", "127.0.0.1:0", *flags],
+                                        stderr=subprocess.PIPE, text=True)
+        self.log = []
+        for line in self.process.stderr:
+            self.log.append(line)
+            found = re.search(r" serving address=(\S+)", line)
+            if found:
+                self.address = found[1]
+                return
+        raise AssertionError("digitd did not start:\n" + "".join(self.log))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+    def stop(self, how=signal.SIGTERM):
+        self.process.send_signal(how)
+        rest = self.process.communicate(timeout=60)[1]
+        self.log.append(rest)
+        return self.process.returncode
+
+    def maps(self):
+        with open(f"/proc/{self.process.pid}/maps") as maps:
+            return maps.read()
+
+    def resident_mib(self):
+        with open(f"/proc/{self.process.pid}/status") as status:
+            return int(re.search(r"VmRSS:\s+(\d+) kB", status.read())[1]) / 1024
+
+
+class StartTest(unittest.TestCase):
+    def fails(self, code, pattern, *flags):
+        result = run(f"{BIN}/digitd", "--log-level", "error", *flags)
+        self.assertEqual(result.returncode, code, result.stderr)
+        self.assertRegex(result.stderr, pattern)
+        self.assertEqual(result.stdout, "")
+        return result.stderr
+
+    def test_a_missing_model_is_one_line_and_exit_3(self):
+        text = self.fails(3, r"^digitd: .*/no/such\.pt", "--model", "/no/such.pt")
+        self.assertEqual(text.count("\n"), 1)
+
+    def test_a_broken_model_is_one_line_and_exit_3(self):
+        with open(MODEL, "rb") as f:
+            whole = f.read()
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in {"empty": b"", "half": whole[:len(whole) // 2], "text": b"hello\n" * 100}.items():
+                path = f"{folder}/{name}.pt"
+                with open(path, "wb") as f:
+                    f.write(content)
+                text = self.fails(3, rf"^digitd: .*{name}\.pt", "--model", path)
+                self.assertEqual(text.count("\n"), 1, text)
+
+    def test_a_taken_port_is_one_line_and_exit_4(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            text = self.fails(4, rf"cannot listen on 127\.0\.0\.1:{port}", "--model", MODEL, "--listen",
+                              f"127.0.0.1:{port}")
+            self.assertEqual(text.count("\n"), 1, text)
+
+    def test_wrong_flags_exit_2_and_point_to_help(self):
+        self.fails(2, "--help", "--no-such-flag")
+        self.fails(2, "model: is missing")
+        self.fails(2, "replicas", "--model", MODEL, "--replicas", "-1")
+
+    def test_help_leads_with_examples_and_names_the_exit_codes(self):
+        text = run(f"{BIN}/digitd", "--help").stdout
+        self.assertIn("digitd --model mnist.pt", text.split("Options")[0])
+        self.assertIn("Exit codes", text)
+
+
+class RunTest(unittest.TestCase):
+    def test_serves_with_one_flag_without_torch_in_little_memory(self):
+        with Daemon("--model", MODEL) as daemon:
+            health = run(f"{BIN}/digitctl", "--server", daemon.address, "health")
+            self.assertEqual(health.returncode, 0, health.stderr)
+            self.assertNotIn("torch", daemon.maps())
+            self.assertLess(daemon.resident_mib(), 60)
+            self.assertEqual(daemon.stop(), 0)
+            self.assertIn("stopped", daemon.log[-1])
+
+    def test_sigint_stops_it_as_well(self):
+        with Daemon("--model", MODEL) as daemon:
+            self.assertEqual(daemon.stop(signal.SIGINT), 0)
+
+    def test_two_models_are_served_by_name(self):
+        with Daemon("--model", MODEL, "--model", f"second={MODEL}") as daemon:
+            models = run(f"{BIN}/digitctl", "--server", daemon.address, "models")
+            self.assertIn("mnist", models.stdout)
+            self.assertIn("second", models.stdout)
+
+    def test_what_was_accepted_is_answered_before_it_exits(self):
+        # Half of a long stream is under way when the signal comes; everything that was accepted gets its answer.
+        with tempfile.TemporaryDirectory() as folder, Daemon("--model", MODEL) as daemon:
+            pictures = []
+            for i in range(300):
+                pictures.append(f"{folder}/{i:03}.pgm")
+                with open(pictures[-1], "wb") as f:
+                    f.write(b"P5 28 28 255\n" + bytes(300) + bytes([255]) * 100 + bytes(384))
+            client = subprocess.Popen([f"{BIN}/digitctl", "--server", daemon.address, "recognize", "--stream", "-o",
+                                       "json", *pictures], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            first = client.stdout.readline()
+            self.assertIn('"label"', first)
+            rest = []  # read all the time: a client with a full pipe would hold the stream open
+            reader = threading.Thread(target=lambda: rest.extend(client.communicate(timeout=60)))
+            reader.start()
+            self.assertEqual(daemon.stop(), 0, "".join(daemon.log))
+            reader.join()
+            output, errors = rest
+            self.assertEqual(output.count('"label"'), 299, errors[-500:])
+
+
+if __name__ == "__main__":
+    os.environ.pop("DIGIT_SERVER", None)
+    unittest.main(verbosity=2)
