@@ -72,6 +72,7 @@ class Pool {
   void Drain();
 
   const std::vector<std::string>& executor_names() const { return executor_names_; }
+  int num_queued_images() const { return scheduler_.num_queued_images(); }
 
  private:
   friend class PlacedModel;

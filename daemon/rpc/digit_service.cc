@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/build_info.h"
 #include "daemon/rpc/codec.h"
 #include "daemon/rpc/deadline.h"
 #include "daemon/rpc/recognize_stream.h"
@@ -57,6 +58,7 @@ grpc::ServerBidiReactor<v1::RecognizeStreamRequest, v1::RecognizeStreamResponse>
 
 grpc::ServerUnaryReactor* DigitServiceImpl::ListModels(grpc::CallbackServerContext* context,
                                                        const v1::ListModelsRequest*, v1::ListModelsResponse* response) {
+  response->set_server_version(Version());
   const std::string default_name = registry_->default_name();
   for (const ModelHandle& model : registry_->List()) {
     EncodeModel(*model, model->name == default_name, response->add_models());

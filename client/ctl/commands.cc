@@ -1,0 +1,124 @@
+#include "client/ctl/commands.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
+#include "base/build_info.h"
+#include "client/ctl/terminal.h"
+
+namespace digit {
+namespace {
+
+using Row = std::vector<std::string>;
+
+Row ModelRow(const v1::Model& model, const v1::ModelVersion& version) {
+  std::string accuracy;
+  for (const v1::ModelAccuracy& a : version.accuracy()) {
+    absl::StrAppendFormat(&accuracy, "%s%.2f %% of %s", accuracy.empty() ? "" : ", ", a.accuracy() * 100,
+                          Printable(a.set()));
+  }
+  std::string state = absl::AsciiStrToLower(absl::StripPrefix(v1::ModelState_Name(version.state()), "MODEL_STATE_"));
+  if (!version.state_reason().empty()) absl::StrAppend(&state, " (", Printable(version.state_reason()), ")");
+  return {absl::StrCat(Printable(model.name()), model.is_default() ? " (default)" : ""),
+          Printable(version.version()),
+          state,
+          Printable(version.engine()),
+          absl::StrCat(version.labels_size()),
+          accuracy.empty() ? "not stated" : accuracy};
+}
+
+// Columns as wide as their widest cell, two blanks between, none at the end.
+std::string FormatTable(const std::vector<Row>& rows) {
+  std::string out;
+  for (const Row& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      int width = 0;
+      for (const Row& other : rows) width = std::max(width, DisplayWidth(other[i]));
+      absl::StrAppend(&line, row[i], std::string(width + 2 - DisplayWidth(row[i]), ' '));
+    }
+    absl::StrAppend(&out, absl::StripTrailingAsciiWhitespace(line), "\n");
+  }
+  return out;
+}
+
+}  // namespace
+
+void Complain(absl::string_view message) {
+  std::fputs(absl::StrCat("digitctl: ", Printable(message), "\n").c_str(), stderr);
+}
+
+ExitCode Fail(const absl::Status& status) {
+  Complain(status.message());
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ? kExitUnreachable : kExitRefused;
+}
+
+bool PrintData(absl::string_view data, ExitCode* code) {
+  if (std::fwrite(data.data(), 1, data.size(), stdout) == data.size() && std::fflush(stdout) == 0) return true;
+  *code = errno == EPIPE ? kExitOk : kExitRefused;
+  if (*code != kExitOk) Complain(absl::StrCat("cannot write to standard output: ", std::strerror(errno)));
+  return false;
+}
+
+std::string FormatModels(const v1::ListModelsResponse& response) {
+  std::vector<Row> rows = {{"MODEL", "VERSION", "STATE", "ENGINE", "CLASSES", "ACCURACY"}};
+  for (const v1::Model& model : response.models()) {
+    for (const v1::ModelVersion& version : model.versions()) rows.push_back(ModelRow(model, version));
+  }
+  return FormatTable(rows);
+}
+
+ExitCode RunModels(const Flags& flags, Client* client) {
+  const absl::StatusOr<v1::ListModelsResponse> response = client->ListModels();
+  if (!response.ok()) return Fail(response.status());
+  std::string data;
+  if (flags.output == OutputFormat::kJson) {
+    google::protobuf::util::JsonPrintOptions options;
+    options.preserve_proto_field_names = true;
+    options.always_print_primitive_fields = true;
+    for (const v1::Model& model : response->models()) {
+      if (!google::protobuf::util::MessageToJsonString(model, &data, options).ok()) {  // appends
+        Complain("the server's list of models does not convert to JSON");
+        return kExitRefused;
+      }
+      data += "\n";
+    }
+  } else {
+    data = FormatModels(*response);
+  }
+  ExitCode code = kExitOk;
+  PrintData(data, &code);
+  return code;
+}
+
+ExitCode RunHealth(Client* client) {
+  const absl::StatusOr<bool> serving = client->IsServing();
+  if (!serving.ok()) {
+    Fail(serving.status());
+    return kExitSomeFailed;
+  }
+  ExitCode code = kExitOk;
+  PrintData(*serving ? "serving\n" : "not serving\n", &code);
+  return *serving ? code : kExitSomeFailed;
+}
+
+ExitCode RunVersion(Client* client) {
+  ExitCode code = kExitOk;
+  if (!PrintData(absl::StrCat("digitctl ", Version(), "\n"), &code)) return code;
+  const absl::StatusOr<v1::ListModelsResponse> response = client->ListModels();
+  if (!response.ok()) return Fail(response.status());
+  const std::string version = response->server_version().empty() ? "of unknown version" : response->server_version();
+  PrintData(absl::StrCat("digitd ", Printable(version), " at ", client->server(), "\n"), &code);
+  return code;
+}
+
+}  // namespace digit

@@ -1,0 +1,28 @@
+// The small commands, and what all commands share.
+#pragma once
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "client/ctl/flags.h"
+#include "client/lib/client.h"
+
+namespace digit {
+
+// "digitctl: MESSAGE" on standard error.
+void Complain(absl::string_view message);
+
+// Prints `status` and gives the exit code that --help promises for its code.
+ExitCode Fail(const absl::Status& status);
+
+// Writes data and flushes, so that a reader sees each row at once. False: nobody can read any more; *code is then how
+// to exit: kExitOk when the reader has gone (it had all it wanted), else kExitRefused, having said why.
+bool PrintData(absl::string_view data, ExitCode* code);
+
+ExitCode RunModels(const Flags& flags, Client* client);
+ExitCode RunHealth(Client* client);
+ExitCode RunVersion(Client* client);
+
+// The table of `models`; pure.
+std::string FormatModels(const v1::ListModelsResponse& response);
+
+}  // namespace digit

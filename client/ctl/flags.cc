@@ -1,0 +1,137 @@
+#include "client/ctl/flags.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "base/build_info.h"
+
+namespace digit {
+namespace {
+
+constexpr char kAbout[] = R"(digitctl asks a digitd server what digit a picture shows.
+
+Examples:
+  digitctl recognize img.png                      7, and how sure the model is
+  digitctl recognize scans/ --top-k 3             every image file of a folder, with runners-up
+  digitctl recognize 'scans/*.png' -o csv > a.csv
+  curl -s URL | digitctl recognize - -o json      one picture from standard input
+  digitctl recognize img.png --show               draw what the model saw
+  digitctl --server 10.0.0.7:50051 models         what a server serves
+  until digitctl health; do sleep 1; done         wait for a server)";
+
+constexpr char kRecognizeAbout[] = R"(Says what digit each picture shows.
+
+Examples:
+  digitctl recognize img.png
+  digitctl recognize a.png b.jpg scans/ 'more/*.png' --top-k 3
+  digitctl recognize scans/ -o json | jq -r '[.file, .label] | @tsv'
+
+A folder stands for its image files by name, not those of folders inside. A quoted pattern is expanded here. `-` is one
+picture from standard input. Two or more pictures travel through one stream; answers come in the order of the files.
+Pictures: PNG, JPEG, BMP, GIF, WebP or PNM, at most 12 MiB.)";
+
+constexpr char kFooter[] = R"(Data goes to standard output, words go to standard error.
+Environment: DIGIT_SERVER is the default of --server; NO_COLOR turns colour off.
+Exit codes:
+  0  done (also when the reader of our output has gone, as in `| head`)
+  1  some picture was not recognised; `health`: the server is not serving, or not there
+  2  wrong usage, or a pattern or folder without pictures
+  3  the server cannot be reached, or did not answer within --timeout
+  4  the server refused the request (an unknown model, say), or the output could not be written)";
+
+// As text, so that the help shows "10s" and not a number.
+std::string CheckDuration(const std::string& text) {
+  absl::Duration duration;
+  if (absl::ParseDuration(text, &duration) && duration > absl::ZeroDuration() && duration <= absl::Hours(24)) return "";
+  return absl::StrCat("'", text, "' is not a time above 0 and at most 24h, such as 10s, 500ms or 2m");
+}
+
+// CLI11's messages say what is wrong but may span lines; an error of ours is one line with the way to the help.
+EarlyExit UsageError(const std::string& message, const std::string& command) {
+  std::string line = message;
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  return {kExitUsage,
+          absl::StrCat("digitctl: ", line, ". See: digitctl ", command.empty() ? "" : command + " ", "--help\n")};
+}
+
+const std::map<std::string, OutputFormat> kFormats = {
+    {"text", OutputFormat::kText}, {"json", OutputFormat::kJson}, {"csv", OutputFormat::kCsv}};
+
+}  // namespace
+
+std::variant<Flags, EarlyExit> ParseFlags(const std::vector<std::string>& args) {
+  Flags flags;
+  flags.server = "127.0.0.1:50051";
+  std::string timeout = "10s";
+  std::string format = "text";
+
+  CLI::App app(kAbout, "digitctl");
+  app.set_version_flag("--version", absl::StrCat("digitctl ", Version()), "Print the version of this program");
+  app.footer(kFooter);
+  app.fallthrough();  // --server and --timeout also after the command
+  app.require_subcommand(1);
+  app.add_option("--server", flags.server, "Where digitd listens")
+      ->envname("DIGIT_SERVER")
+      ->type_name("HOST:PORT")
+      ->capture_default_str();
+  app.add_option("--timeout", timeout, "For one answer, retries included: 10s, 500ms, 2m")
+      ->type_name("TIME")
+      ->check(CLI::Validator(CheckDuration, ""))
+      ->capture_default_str();
+
+  CLI::App* recognize = app.add_subcommand("recognize", "Say what digit each picture shows");
+  recognize->description(kRecognizeAbout);
+  recognize->footer(kFooter);
+  recognize->add_option("FILE", flags.files, "Image files, folders, quoted patterns, or -")->required()->type_name("");
+  recognize->add_option("-o,--output", format, "How to print: text, json (one object a line) or csv")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"text", "json", "csv"}))
+      ->capture_default_str();
+  recognize->add_option("--top-k", flags.top_k, "Also print the N most probable labels")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000));
+  recognize->add_flag("--show", flags.show, "Draw the 28x28 picture that the model saw (text only)");
+  recognize->add_flag("--timing", flags.timing, "Also print where the time went on the server");
+  recognize->add_flag("--stream", flags.stream, "Use a stream for a single picture too");
+  recognize->add_option("--model", flags.model, "Name of the model; default: the server's")->type_name("NAME");
+  recognize->add_option("--model-version", flags.model_version, "Version of the model; default: the live one")
+      ->type_name("VERSION");
+
+  CLI::App* models = app.add_subcommand("models", "List what the server serves");
+  models->add_option("-o,--output", format, "How to print: text or json (one object a line)")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  CLI::App* health = app.add_subcommand("health", "Exit 0 when the server takes requests, 1 when not");
+  app.add_subcommand("version", "Print the versions of this program and of the server");
+
+  std::string command;
+  try {
+    app.parse(std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 wants them reversed
+    command = app.get_subcommands().at(0)->get_name();
+  } catch (const CLI::CallForHelp&) {
+    return EarlyExit{kExitOk, app.help()};
+  } catch (const CLI::CallForVersion& version) {
+    return EarlyExit{kExitOk, absl::StrCat(version.what(), "\n")};
+  } catch (const CLI::ParseError& error) {
+    const std::vector<CLI::App*> parsed = app.get_subcommands();
+    if (parsed.empty() && (args.empty() || error.get_name() == "RequiredError")) {
+      return UsageError("a command is needed: recognize, models, health or version", "");
+    }
+    return UsageError(error.what(), parsed.empty() ? "" : parsed[0]->get_name());
+  }
+  flags.command = *recognize ? Command::kRecognize
+                  : *models  ? Command::kModels
+                  : *health  ? Command::kHealth
+                             : Command::kVersion;
+  flags.output = kFormats.at(format);
+  absl::ParseDuration(timeout, &flags.timeout);
+  if (flags.show && flags.output != OutputFormat::kText) {
+    return UsageError("--show draws for people: it goes with -o text only", command);
+  }
+  return flags;
+}
+
+}  // namespace digit

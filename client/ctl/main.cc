@@ -1,0 +1,47 @@
+// digitctl: the command line client of digitd. The route: flags.h -> commands.h, recognize_command.h -> client/lib.
+#include <signal.h>
+
+#include <cstdio>
+#include <utility>
+
+#include "client/ctl/commands.h"
+#include "client/ctl/flags.h"
+#include "client/ctl/recognize_command.h"
+#include "client/ctl/terminal.h"
+#include "client/lib/client.h"
+
+namespace digit {
+namespace {
+
+ExitCode Run(const Flags& flags) {
+  const Terminal terminal = DetectTerminal();
+  absl::StatusOr<std::unique_ptr<Client>> client = Client::Create({.server = flags.server, .timeout = flags.timeout});
+  if (!client.ok()) {
+    Complain(client.status().message());
+    return kExitUsage;
+  }
+  switch (flags.command) {
+    case Command::kRecognize:
+      return RunRecognize(flags, terminal, client->get());
+    case Command::kModels:
+      return RunModels(flags, client->get());
+    case Command::kHealth:
+      return RunHealth(client->get());
+    case Command::kVersion:
+      return RunVersion(client->get());
+  }
+  return kExitUsage;
+}
+
+}  // namespace
+}  // namespace digit
+
+int main(int argc, char** argv) {
+  signal(SIGPIPE, SIG_IGN);  // a reader that has gone shows as EPIPE, which ends us quietly (PrintData)
+  auto parsed = digit::ParseFlags({argv + 1, argv + argc});
+  if (const auto* exit = std::get_if<digit::EarlyExit>(&parsed)) {
+    std::fputs(exit->text.c_str(), exit->code == digit::kExitOk ? stdout : stderr);
+    return exit->code;
+  }
+  return digit::Run(std::get<digit::Flags>(parsed));
+}

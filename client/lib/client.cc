@@ -1,0 +1,110 @@
+#include "client/lib/client.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "client/lib/call_status.h"
+#include "client/lib/recognize_stream.h"
+#include "client/lib/server_address.h"
+
+namespace digit {
+namespace {
+
+// Attempts 100, 200 and 400 ms apart, give or take: a daemon that restarts is back within them, and a user who forgot
+// to start it is told in under a second. RecognizeStream has its own (it resends only what was unanswered), and health
+// is asked once.
+constexpr char kServiceConfig[] = R"({"methodConfig": [{
+  "name": [{"service": "digit.v1.DigitService", "method": "Recognize"},
+           {"service": "digit.v1.DigitService", "method": "ListModels"},
+           {"service": "digit.v1.DigitService", "method": "GetModel"}],
+  "retryPolicy": {"maxAttempts": 4, "initialBackoff": "0.1s", "maxBackoff": "1s", "backoffMultiplier": 2,
+                  "retryableStatusCodes": ["UNAVAILABLE"]}}]})";
+
+std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options, const ServerAddress& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetServiceConfigJSON(kServiceConfig);
+  arguments.SetMaxReceiveMessageSize(options.max_response_bytes);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);  // as the retries, else they would not connect again
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000);
+  // A proxy from the environment cannot reach this machine's loopback.
+  if (IsLoopback(address.host)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return grpc::CreateCustomChannel(options.server, grpc::InsecureChannelCredentials(), arguments);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Create(ClientOptions options) {
+  absl::StatusOr<ServerAddress> address = ParseServerAddress(options.server);
+  if (!address.ok()) return address.status();
+  if (options.timeout <= absl::ZeroDuration() || options.timeout > absl::Hours(24)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("timeout ", absl::FormatDuration(options.timeout), " must be above 0 and at most 24h"));
+  }
+  auto channel = MakeChannel(options, *address);
+  return std::unique_ptr<Client>(new Client(std::move(options), std::move(channel)));
+}
+
+Client::Client(ClientOptions options, std::shared_ptr<grpc::Channel> channel)
+    : options_(std::move(options)),
+      channel_(std::move(channel)),
+      digits_(v1::DigitService::NewStub(channel_)),
+      health_(grpc::health::v1::Health::NewStub(channel_)) {}
+
+template <typename Call>
+absl::Status Client::Try(const Call& call) {
+  const absl::Time deadline = absl::Now() + options_.timeout;
+  while (true) {
+    grpc::ClientContext context;
+    context.set_deadline(absl::ToChronoTime(deadline));
+    const grpc::Status status = call(&context);
+    const std::optional<absl::Duration> pushback = RetryPushback(status, context);
+    if (!pushback || absl::Now() + *pushback >= deadline) {
+      const bool connected = channel_->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY;
+      return ToClientStatus(status, options_.server, options_.timeout, connected);
+    }
+    absl::SleepFor(*pushback);
+  }
+}
+
+absl::StatusOr<v1::RecognizeResponse> Client::Recognize(const v1::RecognizeRequest& request) {
+  v1::RecognizeResponse response;
+  absl::Status status =
+      Try([&](grpc::ClientContext* context) { return digits_->Recognize(context, request, &response); });
+  if (!status.ok()) return status;
+  return response;
+}
+
+absl::Status Client::RecognizeStream(const NextRequest& next, const OnAnswer& on_answer, const StreamOptions& options) {
+  return RecognizeStreamCall(digits_.get(), channel_.get(), options_, options, next, on_answer).Run();
+}
+
+absl::StatusOr<v1::ListModelsResponse> Client::ListModels() {
+  v1::ListModelsResponse response;
+  absl::Status status = Try([&](grpc::ClientContext* context) { return digits_->ListModels(context, {}, &response); });
+  if (!status.ok()) return status;
+  return response;
+}
+
+absl::StatusOr<v1::Model> Client::GetModel(const std::string& name) {
+  v1::GetModelRequest request;
+  request.set_model(name);
+  v1::GetModelResponse response;
+  absl::Status status =
+      Try([&](grpc::ClientContext* context) { return digits_->GetModel(context, request, &response); });
+  if (!status.ok()) return status;
+  return std::move(*response.mutable_model());
+}
+
+absl::StatusOr<bool> Client::IsServing(const std::string& service) {
+  grpc::health::v1::HealthCheckRequest request;
+  request.set_service(service);
+  grpc::health::v1::HealthCheckResponse response;
+  absl::Status status = Try([&](grpc::ClientContext* context) { return health_->Check(context, request, &response); });
+  if (!status.ok()) return status;
+  return response.status() == grpc::health::v1::HealthCheckResponse::SERVING;
+}
+
+}  // namespace digit

@@ -1,0 +1,90 @@
+#include "daemon/app/daemon_config.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "daemon/app/flags.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace digit {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+ParsedFlags Parse(std::vector<std::string> args) {
+  args.insert(args.begin(), "digitd");
+  std::vector<char*> argv;
+  for (std::string& arg : args) argv.push_back(arg.data());
+  return ParseFlags(static_cast<int>(argv.size()), argv.data());
+}
+
+TEST(DaemonConfigTest, ReportsEveryProblemAtOnce) {
+  DaemonConfig config;
+  config.listen = "nowhere";
+  config.engine = "gpu";
+  config.max_batch_size = 0;
+  config.devices = "tpu";
+  const std::string message(Validate(config).message());
+  for (const char* key :
+       {"model: is missing", "listen: 'nowhere'", "engine: is 'gpu'", "max-batch-size: is 0", "devices: 'tpu'"}) {
+    EXPECT_THAT(message, HasSubstr(key));
+  }
+}
+
+TEST(DaemonConfigTest, ModelsAreNamedByTheirStemOrByHand) {
+  EXPECT_EQ(ParseModelFlag("dir/mnist.pt").name, "mnist");
+  EXPECT_EQ(ParseModelFlag("fashion=dir/f.pt").name, "fashion");
+  EXPECT_EQ(ParseModelFlag("fashion=dir/f.pt").path, "dir/f.pt");
+  EXPECT_EQ(ParseModelFlag("dir/a=b.pt").path, "dir/a=b.pt");
+  DaemonConfig config;
+  config.models = {"a.pt", "dir/a.pt"};
+  EXPECT_THAT(std::string(Validate(config).message()), HasSubstr("'a' is given twice"));
+  config.models = {"Big Name.pt"};
+  EXPECT_THAT(std::string(Validate(config).message()), HasSubstr("--model NAME=FILE"));
+}
+
+TEST(FlagsTest, ModelMayBeRepeated) {
+  const ParsedFlags flags = Parse({"--model", "a.pt", "--model=b=c.pt", "--listen", "[::1]:0"});
+  EXPECT_FALSE(flags.exit_code.has_value());
+  EXPECT_THAT(flags.config.models, ElementsAre("a.pt", "b=c.pt"));
+  EXPECT_EQ(flags.config.listen, "[::1]:0");
+}
+
+TEST(FlagsTest, FlagWinsOverEnvironmentWinsOverFile) {
+  char folder[] = "/tmp/digit-flags.XXXXXX";
+  const std::string file = std::string(mkdtemp(folder)) + "/digitd.conf";
+  std::ofstream(file) << "model = [\"file.pt\"]\nreplicas = 1\nmax-batch-size = 1\ndecode-threads = 1\n";
+  setenv("DIGITD_MAX_BATCH_SIZE", "2", 1);
+  setenv("DIGITD_DECODE_THREADS", "2", 1);
+  const ParsedFlags flags = Parse({"--config", file, "--decode-threads", "3"});
+  unsetenv("DIGITD_MAX_BATCH_SIZE");
+  unsetenv("DIGITD_DECODE_THREADS");
+  EXPECT_FALSE(flags.exit_code.has_value());
+  EXPECT_THAT(flags.config.models, ElementsAre("file.pt"));
+  EXPECT_EQ(flags.config.replicas, 1);
+  EXPECT_EQ(flags.config.max_batch_size, 2);
+  EXPECT_EQ(flags.config.decode_threads, 3);
+
+  std::ofstream(file) << FormatConfig(flags.config);  // what --print-config shows is what --config reads
+  const ParsedFlags again = Parse({"--config", file});
+  EXPECT_EQ(FormatConfig(again.config), FormatConfig(flags.config));
+
+  std::ofstream(file) << "model = [\"file.pt\"]\nno-such-key = 1\n";
+  EXPECT_EQ(Parse({"--config", file}).exit_code, kExitUsage);
+  std::filesystem::remove_all(folder);
+}
+
+TEST(FlagsTest, WrongFlagsExitWithTwo) {
+  EXPECT_EQ(Parse({"--no-such-flag"}).exit_code, kExitUsage);
+  EXPECT_EQ(Parse({}).exit_code, kExitUsage);
+  EXPECT_EQ(Parse({"--model", "a.pt", "--max-queue-delay", "5"}).exit_code, kExitUsage);
+  EXPECT_EQ(Parse({"--model", "a.pt", "--max-queue-delay", "5ms"}).config.max_queue_delay, absl::Milliseconds(5));
+  EXPECT_EQ(Parse({"--help"}).exit_code, kExitOk);
+  EXPECT_EQ(Parse({"--version"}).exit_code, kExitOk);
+}
+
+}  // namespace
+}  // namespace digit

@@ -1,0 +1,252 @@
+#include "daemon/rpc/digit_service.h"
+
+#include <thread>
+
+#include "daemon/rpc/health_service.h"
+#include "daemon/rpc/status_mapping.h"
+#include "gmock/gmock.h"
+#include "grpcpp/create_channel.h"
+#include "grpcpp/server.h"
+#include "grpcpp/server_builder.h"
+#include "gtest/gtest.h"
+#include "tests/support/fake_engine.h"
+
+namespace digit {
+namespace {
+
+using grpc::health::v1::HealthCheckRequest;
+using grpc::health::v1::HealthCheckResponse;
+using ::testing::HasSubstr;
+
+std::string Raw(int c) {
+  std::string bytes(kImagePixels, '\0');
+  bytes[0] = static_cast<char>(c);
+  return bytes;
+}
+
+// The real services on port 0, real clients, a FakeEngine.
+class DigitServiceTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(registry_.Add("fake", "1", FakeModel(), absl::UnixEpoch()).ok());
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+    builder.RegisterService(&service_);
+    builder.RegisterService(&health_);
+    server_ = builder.BuildAndStart();
+    ASSERT_NE(server_, nullptr);
+    channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials());
+    stub_ = v1::DigitService::NewStub(channel_);
+    health_stub_ = grpc::health::v1::Health::NewStub(channel_);
+  }
+  void TearDown() override {
+    health_.EndWatches();
+    server_->Shutdown();
+  }
+
+  FakeEngineFactory engines_;
+  std::unique_ptr<Pool> pool_ = *Pool::Create({.max_batch_size = 4, .engines = &engines_});
+  ModelRegistry registry_{pool_.get()};
+  DecodePool decode_pool_{{.threads = 1}};
+  Recognizer recognizer_{{}, &registry_, &decode_pool_};
+  DigitServiceImpl service_{{.max_unanswered_images = 8}, &recognizer_, &registry_};
+  HealthServiceImpl health_;
+  std::unique_ptr<grpc::Server> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::DigitService::Stub> stub_;
+  std::unique_ptr<grpc::health::v1::Health::Stub> health_stub_;
+};
+
+TEST_F(DigitServiceTest, RecognizeAnswersWithEverythingAskedFor) {
+  v1::RecognizeRequest request;
+  request.add_images()->set_pixels(Raw(7));
+  request.mutable_options()->set_include_pixels(true);
+  request.mutable_options()->set_include_timing(true);
+  v1::RecognizeResponse response;
+  grpc::ClientContext context;
+  const grpc::Status status = stub_->Recognize(&context, request, &response);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  ASSERT_EQ(response.results_size(), 1);
+  EXPECT_EQ(response.results(0).prediction().label(), "7");
+  EXPECT_EQ(response.results(0).prediction().probabilities_size(), 10);
+  EXPECT_EQ(response.results(0).pixels(), Raw(7));
+  EXPECT_EQ(response.model(), "fake");
+  EXPECT_EQ(response.version(), "1");
+  EXPECT_EQ(response.timing().batch_size(), 1);
+  EXPECT_EQ(response.timing().executor(), "cpu:0");
+}
+
+TEST_F(DigitServiceTest, WrongMessagesHaveTheRightCodes) {
+  v1::RecognizeResponse response;
+  {
+    grpc::ClientContext context;
+    EXPECT_EQ(stub_->Recognize(&context, {}, &response).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  }
+  v1::RecognizeRequest request;
+  request.add_images()->set_pixels(Raw(1));
+  request.set_version("9");
+  grpc::ClientContext context;
+  EXPECT_EQ(stub_->Recognize(&context, request, &response).error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(DigitServiceTest, AnInternalErrorShowsAnIdAndNoDetails) {
+  engines_.control().set_behaviour(FakeEngineControl::Behaviour::kFail);
+  v1::RecognizeRequest request;
+  request.add_images()->set_pixels(Raw(1));
+  v1::RecognizeResponse response;
+  grpc::ClientContext context;
+  const grpc::Status status = stub_->Recognize(&context, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INTERNAL);
+  EXPECT_THAT(status.error_message(), HasSubstr("request_id="));
+  EXPECT_THAT(status.error_message(), ::testing::Not(HasSubstr("scripted")));
+}
+
+TEST_F(DigitServiceTest, AStreamAnswersInOrderAndAnErrorDoesNotEndIt) {
+  grpc::ClientContext context;
+  auto stream = stub_->RecognizeStream(&context);
+  constexpr int kMessages = 100;
+  std::thread writer([&] {
+    for (int i = 0; i < kMessages; ++i) {
+      v1::RecognizeStreamRequest request;
+      request.set_id(i);
+      if (i % 10 != 3) request.mutable_request()->add_images()->set_pixels(Raw(i % 10));
+      stream->Write(request);
+    }
+    stream->WritesDone();
+  });
+  v1::RecognizeStreamResponse response;
+  int next = 0;
+  while (stream->Read(&response)) {
+    EXPECT_EQ(response.id(), static_cast<uint64_t>(next));
+    if (next % 10 == 3) {
+      EXPECT_EQ(response.error().code(), static_cast<int>(grpc::StatusCode::INVALID_ARGUMENT));
+    } else {
+      EXPECT_EQ(response.response().results(0).prediction().label(), std::to_string(next % 10));
+    }
+    ++next;
+  }
+  writer.join();
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(next, kMessages);
+}
+
+TEST_F(DigitServiceTest, AStreamMessageHasItsOwnTimeout) {
+  grpc::ClientContext context;
+  auto stream = stub_->RecognizeStream(&context);
+  v1::RecognizeStreamRequest request;
+  request.mutable_request()->add_images()->set_pixels(Raw(1));
+  request.mutable_timeout()->set_seconds(-1);
+  ASSERT_TRUE(stream->Write(request));
+  v1::RecognizeStreamResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_THAT(response.error().message(), HasSubstr("timeout"));
+  request.mutable_timeout()->set_seconds(60);
+  ASSERT_TRUE(stream->Write(request));
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.response().results(0).prediction().label(), "1");
+  stream->WritesDone();
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(DigitServiceTest, AStreamIsNotReadWhileTooMuchIsUnanswered) {
+  engines_.control().ForgetBatches();
+  engines_.control().Hold(true);
+  grpc::ClientContext context;
+  auto stream = stub_->RecognizeStream(&context);
+  v1::RecognizeStreamRequest request;
+  for (int i = 0; i < 8; ++i) *request.mutable_request()->mutable_packed_pixels() += Raw(i);
+  ASSERT_TRUE(stream->Write(request));
+  engines_.control().WaitUntilHeld(1);
+  ASSERT_TRUE(stream->Write(request));  // buffered by the transport; not read by the server
+  EXPECT_LE(pool_->num_queued_images(), 8);
+  engines_.control().Hold(false);
+  v1::RecognizeStreamResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.response().results_size(), 8);
+  stream->WritesDone();
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(DigitServiceTest, ACancelledStreamEndsCleanly) {
+  engines_.control().Hold(true);
+  grpc::ClientContext context;
+  auto stream = stub_->RecognizeStream(&context);
+  v1::RecognizeStreamRequest request;
+  request.mutable_request()->add_images()->set_pixels(Raw(1));
+  ASSERT_TRUE(stream->Write(request));
+  engines_.control().WaitUntilHeld(1);
+  context.TryCancel();
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  engines_.control().Hold(false);
+}
+
+TEST_F(DigitServiceTest, ModelsAreListedAndDescribed) {
+  v1::ListModelsResponse list;
+  grpc::ClientContext list_context;
+  ASSERT_TRUE(stub_->ListModels(&list_context, {}, &list).ok());
+  ASSERT_EQ(list.models_size(), 1);
+  EXPECT_TRUE(list.models(0).is_default());
+  EXPECT_EQ(list.models(0).versions(0).engine(), "fake");
+
+  v1::GetModelRequest request;
+  v1::GetModelResponse response;
+  grpc::ClientContext get_context;
+  ASSERT_TRUE(stub_->GetModel(&get_context, request, &response).ok());
+  EXPECT_EQ(response.model().versions(0).labels_size(), 10);
+  request.set_model("other");
+  grpc::ClientContext missing_context;
+  EXPECT_EQ(stub_->GetModel(&missing_context, request, &response).error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
+TEST_F(DigitServiceTest, HealthStartsAsNotServingAndWatchersSeeChanges) {
+  HealthCheckResponse response;
+  {
+    grpc::ClientContext context;
+    ASSERT_TRUE(health_stub_->Check(&context, {}, &response).ok());
+    EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
+  }
+  grpc::ClientContext watch_context;
+  auto watch = health_stub_->Watch(&watch_context, {});
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
+  health_.SetServing(true);
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
+  health_.SetServing(false);
+  health_.EndWatches();
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
+  EXPECT_FALSE(watch->Read(&response));
+  EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
+TEST_F(DigitServiceTest, HealthKnowsItsServicesOnly) {
+  HealthCheckRequest request;
+  HealthCheckResponse response;
+  request.set_service("digit.v1.DigitService");
+  grpc::ClientContext known;
+  EXPECT_TRUE(health_stub_->Check(&known, request, &response).ok());
+  request.set_service("other");
+  grpc::ClientContext unknown;
+  EXPECT_EQ(health_stub_->Check(&unknown, request, &response).error_code(), grpc::StatusCode::NOT_FOUND);
+  grpc::ClientContext watch_context;
+  auto watch = health_stub_->Watch(&watch_context, request);
+  ASSERT_TRUE(watch->Read(&response));
+  EXPECT_EQ(response.status(), HealthCheckResponse::SERVICE_UNKNOWN);
+  watch_context.TryCancel();
+  EXPECT_FALSE(watch->Finish().ok());
+}
+
+TEST(StatusMappingTest, CodesAreEqualByValueAndMessagesAreBounded) {
+  for (int code = 0; code <= 16; ++code) {
+    const grpc::Status status = ToGrpcStatus(absl::Status(static_cast<absl::StatusCode>(code), "text"));
+    EXPECT_EQ(static_cast<int>(status.error_code()), code);
+  }
+  EXPECT_EQ(ToGrpcStatus(absl::InvalidArgumentError(std::string(5000, 'x'))).error_message().size(), 1024u);
+  EXPECT_THAT(ToGrpcStatus(absl::InternalError("secret")).error_message(), ::testing::Not(HasSubstr("secret")));
+}
+
+}  // namespace
+}  // namespace digit
