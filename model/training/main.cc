@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "model/dataset/fetch.h"
 #include "model/training/evaluate_command.h"
 #include "model/training/flags.h"
 #include "model/training/training_run.h"
@@ -27,10 +28,16 @@ absl::Status Evaluate(const Flags& flags) {
   return text.status();
 }
 
+absl::Status Fetch(const Flags& flags) {
+  FetchOptions options;
+  options.on_progress = [](absl::string_view line) { std::fprintf(stderr, "%s\n", std::string(line).c_str()); };
+  return FetchDataSet(flags.fetch_set, flags.train.data_dir, options);
+}
+
 absl::Status Run(const Flags& flags) {
   switch (flags.command) {
     case Command::kFetch:
-      return absl::UnimplementedError("fetch");
+      return Fetch(flags);
     case Command::kEvaluate:
       return Evaluate(flags);
     case Command::kTrain:

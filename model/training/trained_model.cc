@@ -13,7 +13,7 @@
 
 namespace digit {
 
-absl::StatusOr<DatasetInfo> FindDataset(absl::string_view name) {
+absl::StatusOr<DatasetInfo> DatasetInfoOf(absl::string_view name) {
   if (name == "mnist") {
     return DatasetInfo{"mnist", {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, Framing::kMnist};
   }

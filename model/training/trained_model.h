@@ -20,7 +20,7 @@ struct DatasetInfo {
 };
 
 // "mnist" or "fashion-mnist"; INVALID_ARGUMENT lists what there is.
-absl::StatusOr<DatasetInfo> FindDataset(absl::string_view name);
+absl::StatusOr<DatasetInfo> DatasetInfoOf(absl::string_view name);
 
 struct ModelInputs {
   DatasetInfo dataset;

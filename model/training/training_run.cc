@@ -124,7 +124,7 @@ absl::Status Train(const TrainOptions& options, const Data& data, const RunIdent
 absl::Status Finish(const TrainOptions& options, const Data& data, const RunIdentity& identity,
                     const TrainingState& state) {
   ModelInputs inputs;
-  ASSIGN_OR_RETURN(inputs.dataset, FindDataset(options.dataset));
+  ASSIGN_OR_RETURN(inputs.dataset, DatasetInfoOf(options.dataset));
   inputs.identity = identity;
   inputs.validation = &data.train.validation;
   inputs.test = data.test.has_value() ? &*data.test : nullptr;
@@ -156,7 +156,7 @@ int ValidationImages(int all_images) {
 
 absl::Status RunTraining(const TrainOptions& options, const std::atomic<bool>* stop) {
   RETURN_IF_ERROR(Validate(options.recipe));
-  RETURN_IF_ERROR(FindDataset(options.dataset).status());
+  RETURN_IF_ERROR(DatasetInfoOf(options.dataset).status());
   ASSIGN_OR_RETURN(const Data data, ReadData(options));
   const RunIdentity identity = {Describe(options.recipe), options.recipe.seed, DigestOf(data.train.train)};
   ASSIGN_OR_RETURN(TrainingState state, StartOrResume(options, identity));

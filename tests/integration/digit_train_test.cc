@@ -1,0 +1,206 @@
+// The real digit-train on a small generated data set: killed, interrupted, resumed, misused.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/file.h"
+#include "model/archive/model_file.h"
+#include "model/dataset/digit_generator.h"
+#include "model/spec/model_spec.h"
+
+namespace digit {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Outcome {
+  int exit_code = -1;  // -1: ended by a signal
+  std::string text;    // stdout and stderr
+};
+
+// Runs digit-train; when a line of its output contains `cue`, sends it `signal`.
+Outcome RunDigitTrain(const std::vector<std::string>& arguments, const std::string& cue = "", int signal = 0) {
+  int pipe_fds[2];
+  EXPECT_EQ(::pipe2(pipe_fds, O_CLOEXEC), 0);
+  const std::string program = absl::StrCat(std::getenv("DIGIT_BIN_DIR"), "/digit-train");
+  std::vector<char*> argv = {const_cast<char*>(program.c_str())};
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(pipe_fds[1], STDOUT_FILENO);
+    ::dup2(pipe_fds[1], STDERR_FILENO);
+    ::execv(program.c_str(), argv.data());
+    ::_exit(127);
+  }
+  ::close(pipe_fds[1]);
+  Outcome outcome;
+  char buffer[4096];
+  bool sent = cue.empty();
+  for (ssize_t n; (n = ::read(pipe_fds[0], buffer, sizeof(buffer))) > 0;) {
+    outcome.text.append(buffer, static_cast<size_t>(n));
+    if (!sent && absl::StrContains(outcome.text, cue)) {
+      ::kill(child, signal);
+      sent = true;
+    }
+  }
+  ::close(pipe_fds[0]);
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (WIFEXITED(status)) outcome.exit_code = WEXITSTATUS(status);
+  return outcome;
+}
+
+std::string BigEndian(uint32_t value) {
+  std::string bytes;
+  for (int shift = 24; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(value >> shift & 0xff));
+  return bytes;
+}
+
+void WriteIdx(const std::string& folder, const std::string& prefix, const LabeledImages& set) {
+  const uint32_t count = static_cast<uint32_t>(set.size());
+  const std::string pixels(set.pixels.begin(), set.pixels.end());
+  const std::string labels(set.labels.begin(), set.labels.end());
+  ASSERT_TRUE(WriteFileAtomically(absl::StrCat(folder, "/", prefix, "-images-idx3-ubyte"),
+                                  absl::StrCat(BigEndian(0x803), BigEndian(count), BigEndian(kImageSide),
+                                               BigEndian(kImageSide), pixels))
+                  .ok());
+  ASSERT_TRUE(WriteFileAtomically(absl::StrCat(folder, "/", prefix, "-labels-idx1-ubyte"),
+                                  absl::StrCat(BigEndian(0x801), BigEndian(count), labels))
+                  .ok());
+}
+
+class DigitTrainTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = absl::StrCat(testing::TempDir(), "/digit_train_",
+                           testing::UnitTest::GetInstance()->current_test_info()->name());
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directory(folder_);
+    WriteIdx(folder_, "train", DigitGenerator(1).DrawMany(720));
+    WriteIdx(folder_, "t10k", DigitGenerator(2).DrawMany(100));
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::string Path(const std::string& name) const { return folder_ + "/" + name; }
+  std::vector<std::string> TrainArguments(const std::string& out) const {
+    return {"--out", Path(out), "--data-dir", folder_, "--epochs", "8", "--threads", "2"};
+  }
+  std::vector<std::string> ResumeArguments(const std::string& out) const {
+    std::vector<std::string> arguments = TrainArguments(out);
+    arguments.push_back("--resume");
+    return arguments;
+  }
+  std::string Bytes(const std::string& name) const {
+    const absl::StatusOr<std::string> bytes = ReadFile(Path(name), kMaxModelFileBytes);
+    EXPECT_TRUE(bytes.ok()) << bytes.status();
+    return bytes.ok() ? *bytes : "";
+  }
+  bool Exists(const std::string& name) const { return std::filesystem::exists(Path(name)); }
+
+  std::string folder_;
+};
+
+TEST_F(DigitTrainTest, WritesAModelThatTheReaderAndTheSpecAccept) {
+  const Outcome outcome = RunDigitTrain(TrainArguments("m.pt"));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.text;
+  const absl::StatusOr<ModelFile> file = ParseModelFile(Bytes("m.pt"));
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(file->tensors.size(), 8u);
+  const absl::StatusOr<ModelSpec> spec = ParseModelSpec(file->model_json, "m.pt");
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_EQ(spec->architecture, "digit-cnn");
+  EXPECT_EQ(spec->reference.size(), 64);
+  EXPECT_TRUE(spec->thresholds.has_value());
+  EXPECT_EQ(spec->accuracy.size(), 2u);
+  EXPECT_FALSE(Exists("m.pt.checkpoint"));
+}
+
+TEST_F(DigitTrainTest, SameSeedGivesTheSameFileWhateverTheThreads) {
+  std::vector<std::string> one_thread = TrainArguments("a.pt");
+  one_thread.back() = "1";
+  ASSERT_EQ(RunDigitTrain(one_thread).exit_code, 0);
+  ASSERT_EQ(RunDigitTrain(TrainArguments("b.pt")).exit_code, 0);
+  EXPECT_TRUE(Bytes("a.pt") == Bytes("b.pt"));
+}
+
+TEST_F(DigitTrainTest, KilledAndResumedEndsWithTheSameFile) {
+  ASSERT_EQ(RunDigitTrain(TrainArguments("whole.pt")).exit_code, 0);
+  const Outcome killed = RunDigitTrain(TrainArguments("killed.pt"), "epoch 3/8", SIGKILL);
+  EXPECT_EQ(killed.exit_code, -1) << killed.text;
+  EXPECT_FALSE(Exists("killed.pt"));
+  const Outcome resumed = RunDigitTrain(ResumeArguments("killed.pt"));
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.text;
+  EXPECT_THAT(resumed.text, HasSubstr("going on from step"));
+  EXPECT_TRUE(Bytes("whole.pt") == Bytes("killed.pt"));
+}
+
+TEST_F(DigitTrainTest, InterruptLeavesACheckpointAndExits130) {
+  ASSERT_EQ(RunDigitTrain(TrainArguments("whole.pt")).exit_code, 0);
+  const Outcome stopped = RunDigitTrain(TrainArguments("stopped.pt"), "epoch 2/8", SIGINT);
+  EXPECT_EQ(stopped.exit_code, 130) << stopped.text;
+  EXPECT_THAT(stopped.text, HasSubstr("--resume"));
+  EXPECT_FALSE(Exists("stopped.pt"));
+  ASSERT_TRUE(Exists("stopped.pt.checkpoint"));
+  const Outcome in_the_way = RunDigitTrain(TrainArguments("stopped.pt"));
+  EXPECT_EQ(in_the_way.exit_code, 1);
+  EXPECT_THAT(in_the_way.text, HasSubstr("left from a stopped run"));
+  ASSERT_EQ(RunDigitTrain(ResumeArguments("stopped.pt")).exit_code, 0);
+  EXPECT_TRUE(Bytes("whole.pt") == Bytes("stopped.pt"));
+}
+
+TEST_F(DigitTrainTest, ReportIsOneHtmlFile) {
+  std::vector<std::string> arguments = TrainArguments("m.pt");
+  arguments.insert(arguments.end(), {"--report", Path("report.html")});
+  ASSERT_EQ(RunDigitTrain(arguments).exit_code, 0);
+  EXPECT_THAT(Bytes("report.html"), HasSubstr("<h2>Confusion matrix</h2>"));
+}
+
+TEST_F(DigitTrainTest, EvaluateSaysAccuracyAndErrorsByLabel) {
+  ASSERT_EQ(RunDigitTrain(TrainArguments("m.pt")).exit_code, 0);
+  const Outcome outcome = RunDigitTrain({"evaluate", Path("m.pt"), "--data-dir", folder_});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.text;
+  EXPECT_THAT(outcome.text, HasSubstr("mnist/test: "));
+  EXPECT_THAT(outcome.text, HasSubstr("errors by label: 0: "));
+}
+
+TEST_F(DigitTrainTest, EvaluateOfAForeignFileIsOneClearLine) {
+  ASSERT_TRUE(WriteFileAtomically(Path("text.pt"), "hello\n").ok());
+  const Outcome outcome = RunDigitTrain({"evaluate", Path("text.pt"), "--data-dir", folder_});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.text, HasSubstr("text.pt"));
+  EXPECT_EQ(std::count(outcome.text.begin(), outcome.text.end(), '\n'), 1);
+}
+
+TEST_F(DigitTrainTest, MissingDataSaysHowToGetIt) {
+  const Outcome outcome = RunDigitTrain({"--out", Path("m.pt"), "--data-dir", Path("nothing")});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.text, HasSubstr("digit-train fetch mnist"));
+}
+
+TEST_F(DigitTrainTest, WrongCommandLineExits2) {
+  EXPECT_EQ(RunDigitTrain({"--epochs", "0", "--out", Path("m.pt")}).exit_code, 2);
+  EXPECT_EQ(RunDigitTrain({}).exit_code, 2);
+  EXPECT_EQ(RunDigitTrain({"--no-such-flag"}).exit_code, 2);
+}
+
+TEST_F(DigitTrainTest, HelpLeadsWithExamplesAndListsExitCodes) {
+  const Outcome outcome = RunDigitTrain({"--help"});
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.text.rfind("Examples:", 0), 0u) << outcome.text;
+  EXPECT_THAT(outcome.text, HasSubstr("130 stopped"));
+}
+
+}  // namespace
+}  // namespace digit
