@@ -19,7 +19,8 @@ Examples:
   curl -s URL | digitctl recognize - -o json      one picture from standard input
   digitctl recognize img.png --show               draw what the model saw
   digitctl --server 10.0.0.7:50051 models         what a server serves
-  until digitctl health; do sleep 1; done         wait for a server)";
+  until digitctl health; do sleep 1; done         wait for a server
+)";
 
 constexpr char kRecognizeAbout[] = R"(Says what digit each picture shows.
 
@@ -30,7 +31,8 @@ Examples:
 
 A folder stands for its image files by name, not those of folders inside. A quoted pattern is expanded here. `-` is one
 picture from standard input. Two or more pictures travel through one stream; answers come in the order of the files.
-Pictures: PNG, JPEG, BMP, GIF, WebP or PNM, at most 12 MiB.)";
+Pictures: PNG, JPEG, BMP, GIF, WebP or PNM, at most 12 MiB.
+)";
 
 constexpr char kFooter[] = R"(Data goes to standard output, words go to standard error.
 Environment: DIGIT_SERVER is the default of --server; NO_COLOR turns colour off.
@@ -82,7 +84,6 @@ std::variant<Flags, EarlyExit> ParseFlags(const std::vector<std::string>& args) 
       ->capture_default_str();
 
   CLI::App* recognize = app.add_subcommand("recognize", "Say what digit each picture shows");
-  recognize->description(kRecognizeAbout);
   recognize->footer(kFooter);
   recognize->add_option("FILE", flags.files, "Image files, folders, quoted patterns, or -")->required()->type_name("");
   recognize->add_option("-o,--output", format, "How to print: text, json (one object a line) or csv")
@@ -112,13 +113,16 @@ std::variant<Flags, EarlyExit> ParseFlags(const std::vector<std::string>& args) 
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));  // CLI11 wants them reversed
     command = app.get_subcommands().at(0)->get_name();
   } catch (const CLI::CallForHelp&) {
+    if (*recognize) recognize->description(kRecognizeAbout);  // too long for the list of commands
     return EarlyExit{kExitOk, app.help()};
   } catch (const CLI::CallForVersion& version) {
     return EarlyExit{kExitOk, absl::StrCat(version.what(), "\n")};
   } catch (const CLI::ParseError& error) {
     const std::vector<CLI::App*> parsed = app.get_subcommands();
-    if (parsed.empty() && (args.empty() || error.get_name() == "RequiredError")) {
-      return UsageError("a command is needed: recognize, models, health or version", "");
+    if (parsed.empty() && error.get_name() == "RequiredError") {
+      const std::vector<std::string> unknown = app.remaining();
+      const std::string what = unknown.empty() ? "a command is needed" : absl::StrCat("'", unknown[0], "' is unknown");
+      return UsageError(absl::StrCat(what, "; the commands are recognize, models, health and version"), "");
     }
     return UsageError(error.what(), parsed.empty() ? "" : parsed[0]->get_name());
   }
