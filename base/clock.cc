@@ -8,7 +8,7 @@ class RealClock : public Clock {
   SteadyTime Now() const override {
     return SteadyTime(absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch()));
   }
-  void WaitUntil(CondVar* cv, Mutex* mu, SteadyTime deadline) const override {
+  void WaitUntil(CondVar* cv, Mutex* mu, SteadyTime deadline) const override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) {
     if (deadline == SteadyTime::InfiniteFuture()) {
       cv->Wait(mu);
       return;

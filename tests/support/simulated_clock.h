@@ -24,7 +24,7 @@ class SimulatedClock : public Clock {
     now_ = now_ + d;
   }
 
-  void WaitUntil(CondVar* cv, Mutex* mu, SteadyTime deadline) const override {
+  void WaitUntil(CondVar* cv, Mutex* mu, SteadyTime deadline) const override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) {
     {
       MutexLock lock(&mu_);
       if (deadline <= now_) return;
