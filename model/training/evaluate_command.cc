@@ -50,25 +50,40 @@ std::string FormatLabels(const Evaluation& evaluation, const ModelSpec& spec) {
   return absl::StrCat(text, "\n");
 }
 
+// How many rows get each verdict.
+struct Verdicts {
+  int confident = 0, unsure = 0, not_a_digit = 0;
+};
+
+Verdicts CountVerdicts(const ModelSpec& spec, absl::Span<const float> logits) {
+  Verdicts verdicts;
+  for (size_t i = 0; i < logits.size(); i += kDigitCnnClasses) {
+    const Verdict verdict = Interpret(spec, logits.subspan(i, kDigitCnnClasses)).verdict;
+    verdicts.confident += verdict == Verdict::kConfident ? 1 : 0;
+    verdicts.unsure += verdict == Verdict::kUnsure ? 1 : 0;
+    verdicts.not_a_digit += verdict == Verdict::kNotADigit ? 1 : 0;
+  }
+  return verdicts;
+}
+
 std::string FormatVerdicts(const ModelSpec& spec, absl::Span<const float> logits, absl::Span<const uint8_t> labels,
                            absl::Span<const float> non_digits) {
   if (!spec.thresholds.has_value()) return "";
-  int unsure = 0, unsure_wrong = 0, wrong = 0;
-  const Evaluation all = Evaluate(logits, labels, spec.temperature);
-  for (const Mistake& mistake : all.mistakes) {
-    ++wrong;
-    if (mistake.confidence < spec.thresholds->unsure_below) ++unsure_wrong;
+  int confident_wrong = 0;
+  for (const Mistake& mistake : Evaluate(logits, labels, spec.temperature).mistakes) {
+    const size_t row = static_cast<size_t>(mistake.index) * kDigitCnnClasses;
+    const Verdict verdict = Interpret(spec, logits.subspan(row, kDigitCnnClasses)).verdict;
+    confident_wrong += verdict == Verdict::kConfident ? 1 : 0;
   }
-  for (size_t i = 0; i < labels.size(); ++i) {
-    const Interpretation one = Interpret(spec, logits.subspan(i * kDigitCnnClasses, kDigitCnnClasses));
-    if (one.confidence < spec.thresholds->unsure_below) ++unsure;
+  std::string text = absl::StrFormat("thresholds: unsure below %.4f, not a digit below energy %.4f\n",
+                                     spec.thresholds->unsure_below, spec.thresholds->not_a_digit_below);
+  for (const bool of_digits : {true, false}) {
+    const Verdicts verdicts = CountVerdicts(spec, of_digits ? logits : non_digits);
+    absl::StrAppend(&text, "verdicts on ", of_digits ? "the test pictures" : "new generated non-digits", ": ",
+                    verdicts.confident, " confident", of_digits ? absl::StrCat(" (", confident_wrong, " wrong)") : "",
+                    ", ", verdicts.unsure, " unsure, ", verdicts.not_a_digit, " not a digit\n");
   }
-  return absl::StrFormat(
-      "unsure_below %.4f: %d of %d answers are below, %d of the %d wrong ones among them\n"
-      "not_a_digit_below %.4f: below are %.2f %% of the test pictures and %.1f %% of %d new generated non-digits\n",
-      spec.thresholds->unsure_below, unsure, labels.size(), unsure_wrong, wrong, spec.thresholds->not_a_digit_below,
-      100 * PartBelow(logits, spec.thresholds->not_a_digit_below),
-      100 * PartBelow(non_digits, spec.thresholds->not_a_digit_below), non_digits.size() / kDigitCnnClasses);
+  return text;
 }
 
 }  // namespace
