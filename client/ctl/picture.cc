@@ -17,8 +17,12 @@ std::string HalfBlocks(int top, int bottom) {
   return upper && lower ? "█" : upper ? "▀" : lower ? "▄" : " ";
 }
 
-std::string ColoredHalfBlocks(int top, int bottom) {
-  return absl::StrFormat("\x1b[38;5;%d;48;5;%dm▀", Grey256(top), Grey256(bottom));
+// The upper half in the foreground's colour, the lower in the background's; `last` saves repeating the colours.
+std::string ColoredHalfBlocks(int top, int bottom, std::string* last) {
+  const std::string colors = absl::StrFormat("\x1b[38;5;%d;48;5;%dm", Grey256(top), Grey256(bottom));
+  if (colors == *last) return "▀";
+  *last = colors;
+  return colors + "▀";
 }
 
 std::string Ascii(int top, int bottom) {
@@ -38,9 +42,12 @@ std::string DrawPicture(absl::string_view pixels, bool unicode, bool color) {
   std::string out = absl::StrCat(kIndent, unicode ? "┌" : "+", rule, unicode ? "┐" : "+", "\n");
   for (int row = 0; row < kPictureSide; row += 2) {
     absl::StrAppend(&out, kIndent, side);
+    std::string last_colors;
     for (int column = 0; column < kPictureSide; ++column) {
       const int top = at(row, column), bottom = at(row + 1, column);
-      out += !unicode ? Ascii(top, bottom) : color ? ColoredHalfBlocks(top, bottom) : HalfBlocks(top, bottom);
+      out += !unicode ? Ascii(top, bottom)
+             : color  ? ColoredHalfBlocks(top, bottom, &last_colors)
+                      : HalfBlocks(top, bottom);
     }
     absl::StrAppend(&out, unicode && color ? "\x1b[0m" : "", side, "\n");
   }

@@ -1,15 +1,14 @@
-"""The real digitd: start, faults at start, drain, what it loads. Usage: digitd_test.py BIN_DIR"""
+"""The real digitd: start, faults at start, drain, what it loads. The programs are in DIGIT_BIN_DIR."""
 import os
 import re
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import unittest
 
-BIN = sys.argv.pop(1)
+BIN = os.environ["DIGIT_BIN_DIR"]
 MODEL = "model/pretrained/mnist.pt"
 BLANK_PIXELS = bytes(784)
 
