@@ -10,7 +10,6 @@ import unittest
 
 BIN = os.environ["DIGIT_BIN_DIR"]
 MODEL = "model/pretrained/mnist.pt"
-BLANK_PIXELS = bytes(784)
 
 
 def run(*args, **kwargs):
