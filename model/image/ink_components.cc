@@ -9,8 +9,8 @@ namespace {
 
 // Pixels at or above kWeak form pieces; a piece without one at kStrong is grain. Measured with
 // tests/integration/image_variants_test.cc.
-constexpr int kWeak = 32;
-constexpr int kStrong = 96;
+constexpr int kWeak = 64;
+constexpr int kStrong = 128;
 constexpr double kLeastMass = 0.01;  // of the largest piece's
 
 struct Piece {
