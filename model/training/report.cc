@@ -96,8 +96,8 @@ std::string Curves(const std::vector<EpochRecord>& history) {
   return absl::StrCat(
       "<h2>Learning curves</h2>\n<div class=charts>", figure("Wrong answers, %", wrong, validation_wrong),
       figure("Cross entropy", loss, validation_loss),
-      "</div>\n<p class=soft>Training pictures are deformed and their labels smoothed, so its curve lies "
-      "above; validation is of the averaged weights.</p>\n");
+      "</div>\n<p class=soft>Training counts the deformed pictures and smoothed labels, with the weights of each "
+      "step; validation is of the averaged weights.</p>\n");
 }
 
 std::string ConfusionMatrix(const ReportInputs& inputs) {
