@@ -95,7 +95,7 @@ std::string FormatProgress(int64_t done, int64_t total, absl::Duration elapsed, 
   if (done > 0 && seconds > 0) {
     const double rate = static_cast<double>(done) / seconds;
     const int64_t left = static_cast<int64_t>(static_cast<double>(total - done) / rate + 0.5);
-    absl::StrAppendFormat(&counts, rate < 10 ? "  %.1f/s" : "  %.0f/s", rate);
+    absl::StrAppendFormat(&counts, "  %.*f/s", rate < 10 ? 1 : 0, rate);
     absl::StrAppendFormat(&counts, "  %d:%02d left", left / 60, left % 60);
   }
   const int cells = std::min(width - static_cast<int>(counts.size()) - 2, 40);
