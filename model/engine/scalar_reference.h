@@ -8,7 +8,7 @@
 
 namespace digit {
 
-// One image: kImagePixels bytes in, net.num_classes logits out. Sums in double; some 10 ms an image, for checks only.
+// One image: kImagePixels bytes in, net.num_classes logits out. Sums in double; some 3 ms an image, for checks only.
 void ScalarForward(const DigitCnn& net, absl::Span<const uint8_t> pixels, absl::Span<float> logits);
 
 }  // namespace digit
