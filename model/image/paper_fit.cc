@@ -109,7 +109,7 @@ GreyPicture FitPaper(const GreyPicture& light) {
     const float step = light.width > 1 ? 2.0f / static_cast<float>(light.width - 1) : 0;
     for (int column = 0; column < light.width; ++column) {
       const float x = light.width > 1 ? static_cast<float>(column) * step - 1 : 0;
-      *out++ = static_cast<uint8_t>(std::clamp(c0 + x * (c1 + x * c2), 0.0f, 255.0f));
+      *out++ = static_cast<uint8_t>(std::clamp(static_cast<int>(c0 + x * (c1 + x * c2)), 0, 255));
     }
   }
   return paper;

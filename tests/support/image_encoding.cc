@@ -17,7 +17,8 @@ using PixPtr = std::unique_ptr<Pix, PixDeleter>;
 PixPtr ToPix(const GreyPicture& grey) {
   PixPtr pix(pixCreate(grey.width, grey.height, 8));
   for (int y = 0; y < grey.height; ++y) {
-    for (int x = 0; x < grey.width; ++x) pixSetPixel(pix.get(), x, y, grey.At(x, y));
+    l_uint32* row = pixGetData(pix.get()) + static_cast<size_t>(y) * pixGetWpl(pix.get());
+    for (int x = 0; x < grey.width; ++x) SET_DATA_BYTE(row, x, grey.At(x, y));
   }
   return pix;
 }
