@@ -63,9 +63,9 @@ class Pool {
   // Runs what was accepted, then joins the executors. Every PlacedModel must be gone by then or not be used again.
   ~Pool();
 
-  // Makes an engine for every executor, checks each against the model's reference inputs and runs every power-of-two
-  // batch size once, all on the calling thread: slow. `name` is for messages. Fits the model's spec to the engine
-  // (FitSpec), which is the last change to it.
+  // Makes an engine for every executor, checks one of each device against the model's reference inputs and runs every
+  // power-of-two batch size once, all on the calling thread: slow. `name` is for messages. Fits the model's spec to the
+  // engine (FitSpec), which is the last change to it.
   absl::StatusOr<std::shared_ptr<PlacedModel>> Place(const std::string& name, Model* model);
 
   // Stops taking tasks, runs what waits, joins the executors. Idempotent.
