@@ -50,6 +50,24 @@ double GrainOf(const Differences& differences, size_t num_pixels) {
   return 1.4826 * median;  // of a normal distribution
 }
 
+// The same for paper so bright or dark that half of its grain is cut off, and the median difference with it: from
+// neighbours. The factor makes up for the lost half.
+double ClippedGrain(const GreyPicture& light) {
+  Histogram steps{};
+  for (int y = 0; y < light.height; ++y) {
+    const uint8_t* row = light.Row(y);
+    for (int x = 0; x + 1 < light.width; ++x) ++steps[std::abs(row[x + 1] - row[x])];
+  }
+  const int64_t num_steps = int64_t{light.height} * (light.width - 1);
+  int64_t seen = 0;
+  int median = 0;
+  for (; median < 255; ++median) {
+    seen += steps[median];
+    if (seen * 2 >= num_steps) break;
+  }
+  return 1.6 * median;
+}
+
 // How much stands out on one side.
 double InkMass(const Histogram& histogram, double grain) {
   double mass = 0;
@@ -92,10 +110,11 @@ GreyPicture Contrast(const GreyPicture& light, const GreyPicture& paper, bool da
 absl::StatusOr<GreyPicture> FindInk(const GreyPicture& light) {
   const GreyPicture paper = FitPaper(light);
   const Differences differences = CountDifferences(light, paper);
-  const double raw_grain = GrainOf(differences, light.pixels.size());
+  const int middle_paper = paper.At(light.width / 2, light.height / 2);
+  double raw_grain = GrainOf(differences, light.pixels.size());
+  if (middle_paper <= 3 || middle_paper >= 252) raw_grain = std::max(raw_grain, ClippedGrain(light));
   const bool dark_ink = InkMass(differences.darker, raw_grain) >= InkMass(differences.lighter, raw_grain);
   GreyPicture ink = Contrast(light, paper, dark_ink);
-  const int middle_paper = paper.At(light.width / 2, light.height / 2);
   const double grain = dark_ink ? raw_grain * 255 / std::max(middle_paper, 32) : raw_grain;
 
   const Histogram histogram = CountValues<256>(ink.pixels.size(), [&](size_t i) { return ink.pixels[i]; });

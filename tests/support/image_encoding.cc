@@ -2,6 +2,7 @@
 
 #include <leptonica/allheaders.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "base/check.h"
@@ -34,7 +35,73 @@ std::string Written(Write write) {
   return result;
 }
 
+// 32 bits a pixel, blue lighter by `tint`.
+PixPtr ToColorPix(const GreyPicture& grey, int tint, int samples) {
+  PixPtr pix(pixCreate(grey.width, grey.height, 32));
+  pixSetSpp(pix.get(), samples);
+  for (int y = 0; y < grey.height; ++y) {
+    for (int x = 0; x < grey.width; ++x) {
+      const uint32_t v = grey.At(x, y), blue = std::min(255u, v + static_cast<uint32_t>(tint));
+      pixSetPixel(pix.get(), x, y, v << 24 | v << 16 | blue << 8 | 255);
+    }
+  }
+  return pix;
+}
+
+PixPtr ToPixOf(PngKind kind, const GreyPicture& grey) {
+  PixPtr pix = ToPix(grey);
+  switch (kind) {
+    case PngKind::kGrey1:
+      return PixPtr(pixThresholdToBinary(pix.get(), 128));
+    case PngKind::kGrey16:
+      return PixPtr(pixConvert8To16(pix.get(), 8));
+    case PngKind::kPalette:
+      return PixPtr(pixThresholdTo4bpp(pix.get(), 16, 1));
+    case PngKind::kRgb:
+      return ToColorPix(grey, 0, 3);
+    case PngKind::kRgba:
+      return ToColorPix(grey, 0, 4);
+  }
+  return nullptr;
+}
+
 }  // namespace
+
+std::string EncodePngAs(PngKind kind, const GreyPicture& grey) {
+  const PixPtr pix = ToPixOf(kind, grey);
+  return Written([&](l_uint8** data, size_t* size) { return pixWriteMemPng(data, size, pix.get(), 0); });
+}
+
+std::string EncodeColorJpeg(const GreyPicture& grey, int quality, int tint) {
+  const PixPtr pix = ToColorPix(grey, tint, 3);
+  return Written([&](l_uint8** data, size_t* size) { return pixWriteMemJpeg(data, size, pix.get(), quality, 0); });
+}
+
+std::string WithExifOrientation(const std::string& jpeg, int orientation, bool big_endian) {
+  const auto number = [&](uint32_t value, int size) {
+    std::string bytes;
+    for (int i = 0; i < size; ++i) {
+      bytes.push_back(static_cast<char>(value >> 8 * (big_endian ? size - 1 - i : i) & 255));
+    }
+    return bytes;
+  };
+  std::string tiff = (big_endian ? "MM" : "II") + number(42, 2) + number(8, 4) + number(2, 2);  // two entries
+  tiff += number(0x0100, 2) + number(4, 2) + number(1, 4) + number(77, 4);
+  tiff +=
+      number(0x0112, 2) + number(3, 2) + number(1, 4) + number(static_cast<uint32_t>(orientation), 2) + number(0, 2);
+  tiff += number(0, 4);  // no further directory
+  const std::string data = std::string("Exif\0\0", 6) + tiff;
+  const size_t length = data.size() + 2;
+  const std::string segment =
+      std::string("\xFF\xE1") + static_cast<char>(length >> 8) + static_cast<char>(length & 255) + data;
+  return jpeg.substr(0, 2) + segment + jpeg.substr(2);
+}
+
+std::string EncodeAsciiPgm(const GreyPicture& grey) {
+  std::string file = "P2\n# a comment\n" + std::to_string(grey.width) + " " + std::to_string(grey.height) + "\n255\n";
+  for (const uint8_t pixel : grey.pixels) file += std::to_string(pixel) + "\n";
+  return file;
+}
 
 std::string EncodePng(const GreyPicture& grey) {
   const PixPtr pix = ToPix(grey);
