@@ -50,22 +50,31 @@ double GrainOf(const Differences& differences, size_t num_pixels) {
   return 1.4826 * median;  // of a normal distribution
 }
 
-// The same for paper so bright or dark that half of its grain is cut off, and the median difference with it: from
-// neighbours. The factor makes up for the lost half.
-double ClippedGrain(const GreyPicture& light) {
+// The median difference between pixels of one row that are `distance` apart.
+int MedianStep(const GreyPicture& light, int distance) {
   Histogram steps{};
   for (int y = 0; y < light.height; ++y) {
     const uint8_t* row = light.Row(y);
-    for (int x = 0; x + 1 < light.width; ++x) ++steps[std::abs(row[x + 1] - row[x])];
+    for (int x = 0; x + distance < light.width; ++x) ++steps[std::abs(row[x + distance] - row[x])];
   }
-  const int64_t num_steps = int64_t{light.height} * (light.width - 1);
+  const int64_t num_steps = int64_t{light.height} * (light.width - distance);
   int64_t seen = 0;
   int median = 0;
   for (; median < 255; ++median) {
     seen += steps[median];
     if (seen * 2 >= num_steps) break;
   }
-  return 1.6 * median;
+  return median;
+}
+
+// The same for paper so bright or dark that half of its grain is cut off, and the median difference with it: from
+// neighbours. The factor makes up for the lost half.
+double ClippedGrain(const GreyPicture& light) { return 1.6 * MedianStep(light, 1); }
+
+// The same from pixels that lie a little apart: what bends the fitted paper, such as a very bold digit that covers much
+// of the picture, does not move it. Two independent differences make one step, hence the root.
+double GrainFromSteps(const GreyPicture& light) {
+  return 1.4826 / std::sqrt(2.0) * MedianStep(light, std::max(1, light.width / 16));
 }
 
 // How much stands out on one side.
@@ -111,7 +120,7 @@ absl::StatusOr<GreyPicture> FindInk(const GreyPicture& light) {
   const GreyPicture paper = FitPaper(light);
   const Differences differences = CountDifferences(light, paper);
   const int middle_paper = paper.At(light.width / 2, light.height / 2);
-  double raw_grain = GrainOf(differences, light.pixels.size());
+  double raw_grain = std::min(GrainOf(differences, light.pixels.size()), GrainFromSteps(light));
   if (middle_paper <= 3 || middle_paper >= 252) raw_grain = std::max(raw_grain, ClippedGrain(light));
   const bool dark_ink = InkMass(differences.darker, raw_grain) >= InkMass(differences.lighter, raw_grain);
   GreyPicture ink = Contrast(light, paper, dark_ink);
