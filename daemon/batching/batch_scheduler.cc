@@ -22,7 +22,7 @@ class BatchScheduler::Queue {
 
 namespace {
 
-void AnswerDead(std::vector<std::unique_ptr<Task>> dead) {
+void AnswerDead(const std::vector<std::unique_ptr<Task>>& dead) {
   for (const std::unique_ptr<Task>& task : dead) {
     task->Fail(task->cancelled() ? absl::CancelledError("the caller cancelled the request")
                                  : absl::DeadlineExceededError("the deadline passed while the request waited"));

@@ -33,9 +33,10 @@ std::array<uint8_t, kImagePixels> FrameAsMnist(const GreyPicture& ink, const Pix
   double mass = 0, x_moment = 0, y_moment = 0;
   for (int i = 0; i < kBoxSide * kBoxSide; ++i) {
     digit[i] = static_cast<uint8_t>(std::lround(scaled[i] * 255 / darkest));
+    const int x = i % kBoxSide, y = i / kBoxSide;
     mass += digit[i];
-    x_moment += digit[i] * (i % kBoxSide);
-    y_moment += digit[i] * (i / kBoxSide);
+    x_moment += digit[i] * x;
+    y_moment += digit[i] * y;
   }
   std::array<uint8_t, kImagePixels> framed{};
   const int left = Offset(x_moment / mass), top = Offset(y_moment / mass);
