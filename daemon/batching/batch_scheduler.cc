@@ -89,7 +89,7 @@ bool BatchScheduler::TakeBatch(Work* work) {
         clock_->WaitUntil(&work_due_, &mu_, next_due);
       }
     }
-    AnswerDead(std::move(work->batch.dead));  // outside the lock: it calls out
+    AnswerDead(work->batch.dead);  // outside the lock: it calls out
     work->batch.dead.clear();
     if (found && !work->batch.tasks.empty()) return true;
   }
