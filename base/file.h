@@ -18,6 +18,10 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes)
 // is the old content or the new, never a part. Makes no folders.
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view content);
 
+// Opens /dev/null for any of standard input, output and error that the parent closed. Call first in main(): else the
+// next socket or file gets that number, and what is printed lands in it.
+void OpenStandardDescriptors();
+
 // "cannot open 'PATH': No such file or directory", with the code that fits `error` (an errno).
 absl::Status ErrnoStatus(int error, absl::string_view what, absl::string_view path);
 

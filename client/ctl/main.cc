@@ -37,6 +37,7 @@ ExitCode Run(const Flags& flags) {
 }  // namespace digit
 
 int main(int argc, char** argv) {
+  digit::OpenStandardDescriptors();
   signal(SIGPIPE, SIG_IGN);  // a reader that has gone shows as EPIPE, which ends us quietly (PrintData)
   auto parsed = digit::ParseFlags({argv + 1, argv + argc});
   if (const auto* exit = std::get_if<digit::EarlyExit>(&parsed)) {

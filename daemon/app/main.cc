@@ -7,6 +7,7 @@
 
 #include "absl/time/clock.h"
 #include "base/build_info.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "daemon/app/daemon.h"
 #include "daemon/app/flags.h"
@@ -35,6 +36,7 @@ sigset_t BlockStopSignals() {
 }
 
 int Main(int argc, char** argv) {
+  OpenStandardDescriptors();
   const ParsedFlags flags = ParseFlags(argc, argv);
   if (flags.exit_code.has_value()) return *flags.exit_code;
   // One thread per executor: the libraries under the torch module must not start their own.

@@ -43,8 +43,11 @@ absl::Status ModelRegistry::Add(const std::string& name, const std::string& vers
   live->live_since = now;
   absl::StatusOr<std::shared_ptr<PlacedModel>> placed = pool_->Place(absl::StrCat(name, "/", version), &live->model);
   if (!placed.ok()) {
-    return absl::Status(placed.status().code(),
-                        absl::StrCat("model '", live->model.path, "': ", placed.status().message()));
+    const std::string prefix = absl::StrCat("model '", live->model.path, "': ");
+    absl::string_view reason = placed.status().message();
+    while (absl::ConsumePrefix(&reason, prefix)) {  // an engine that is made from the file names it already
+    }
+    return absl::Status(placed.status().code(), absl::StrCat(prefix, reason));
   }
   live->placed = *std::move(placed);
   LogInfo("model live", {{"model", name},

@@ -14,6 +14,10 @@ namespace {
 absl::StatusOr<SteadyTime> DeadlineOf(const v1::RecognizeStreamRequest& request, SteadyTime rpc_deadline,
                                       SteadyTime now) {
   if (!request.has_timeout()) return rpc_deadline;
+  if (request.timeout().nanos() < 0 || request.timeout().nanos() > 999'999'999) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("timeout.nanos is ", request.timeout().nanos(), ", must be in 0..999999999"));
+  }
   const absl::Duration timeout =
       absl::Seconds(request.timeout().seconds()) + absl::Nanoseconds(request.timeout().nanos());
   if (timeout <= absl::ZeroDuration()) {

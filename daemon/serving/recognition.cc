@@ -36,6 +36,10 @@ ErrorReason ReasonOf(const absl::Status& chunk_error) {
   }
 }
 
+bool IsBlank(const uint8_t* pixels) {
+  return std::all_of(pixels, pixels + kImagePixels, [](uint8_t p) { return p == 0; });
+}
+
 void SetError(ErrorReason reason, absl::string_view message, ImageResult* result) {
   result->reason = reason;
   result->status = absl::InvalidArgumentError(message);
@@ -119,10 +123,16 @@ void Recognition::Submit() {
     indices.clear();
   };
   absl::Status expired;
+  const size_t num_listed = call_.images.size();
   for (int i = 0; i < static_cast<int>(result_.images.size()); ++i) {
     ImageResult& result = result_.images[i];
     if (result.reason == ErrorReason::kExpired) expired = result.status;
     if (!result.status.ok()) continue;
+    const bool is_raw = size_t(i) >= num_listed || call_.images[i].kind == ImageInput::Kind::kPixels;
+    if (is_raw && IsBlank(PixelsOf(i))) {  // what was framed from a file has ink
+      SetError(ErrorReason::kNoDigit, "no digit found: all pixels are 0 (paper)", &result);
+      continue;
+    }
     if (call_.include_pixels) {
       std::memcpy(result.pixels.data(), PixelsOf(i), kImagePixels);
       result.framed = true;

@@ -32,7 +32,9 @@ std::string CacheFolder() {
 }
 
 void AddDataFlags(CLI::App* app, TrainOptions* options) {
-  app->add_option("--dataset", options->dataset, "mnist or fashion-mnist")->capture_default_str();
+  app->add_option("--dataset", options->dataset, "mnist or fashion-mnist")
+      ->check(CLI::IsMember({"mnist", "fashion-mnist"}))
+      ->capture_default_str();
   app->add_option("--data-dir", options->data_dir,
                   "folder of the IDX files, plain or gzip (default: " + DefaultDataDir("DATASET") + ")");
   app->add_option("--threads", options->threads, "threads; their number does not change the outcome")
@@ -67,7 +69,9 @@ ParsedFlags ParseFlags(int argc, char** argv) {
   AddTrainFlags(&app, &flags.train);
 
   CLI::App* fetch = app.add_subcommand("fetch", "get a data set: mnist or fashion-mnist");
-  fetch->add_option("SET", flags.fetch_set, "mnist or fashion-mnist")->required();
+  fetch->add_option("SET", flags.fetch_set, "mnist or fashion-mnist")
+      ->check(CLI::IsMember({"mnist", "fashion-mnist"}))
+      ->required();
   fetch->add_option("--data-dir", flags.train.data_dir, "folder for the files");
 
   CLI::App* evaluate = app.add_subcommand("evaluate", "say how good a model is on the test pictures");

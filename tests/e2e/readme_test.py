@@ -48,7 +48,7 @@ class ReadmeTest(unittest.TestCase):
             environment = {"PATH": f"{BIN}:/usr/bin:/bin", "HOME": scratch, "LANG": "C.UTF-8",
                            "DIGIT_SERVER": self.address}
             for block in blocks:
-                script = "set -uo pipefail\n" + block
+                script = "set -euo pipefail\n" + block
                 result = subprocess.run(["bash", "-c", script], cwd=scratch, env=environment, capture_output=True,
                                         text=True, timeout=120)
                 self.assertEqual(result.returncode, 0, f"{readme}:\n{block}\n{result.stdout}\n{result.stderr}")
