@@ -50,31 +50,17 @@ double GrainOf(const Differences& differences, size_t num_pixels) {
   return 1.4826 * median;  // of a normal distribution
 }
 
-// The median difference between pixels of one row that are `distance` apart.
-int MedianStep(const GreyPicture& light, int distance) {
+// Half of the pixels differ from their right neighbour by at most this.
+int MedianStep(const GreyPicture& light) {
   Histogram steps{};
   for (int y = 0; y < light.height; ++y) {
     const uint8_t* row = light.Row(y);
-    for (int x = 0; x + distance < light.width; ++x) ++steps[std::abs(row[x + distance] - row[x])];
+    for (int x = 0; x + 1 < light.width; ++x) ++steps[std::abs(row[x + 1] - row[x])];
   }
-  const int64_t num_steps = int64_t{light.height} * (light.width - distance);
-  int64_t seen = 0;
+  const int64_t num_steps = int64_t{light.height} * (light.width - 1);
   int median = 0;
-  for (; median < 255; ++median) {
-    seen += steps[median];
-    if (seen * 2 >= num_steps) break;
-  }
+  for (int64_t seen = steps[0]; median < 255 && seen * 2 < num_steps;) seen += steps[++median];
   return median;
-}
-
-// The same for paper so bright or dark that half of its grain is cut off, and the median difference with it: from
-// neighbours. The factor makes up for the lost half.
-double ClippedGrain(const GreyPicture& light) { return 1.6 * MedianStep(light, 1); }
-
-// The same from pixels that lie a little apart: what bends the fitted paper, such as a very bold digit that covers much
-// of the picture, does not move it. Two independent differences make one step, hence the root.
-double GrainFromSteps(const GreyPicture& light) {
-  return 1.4826 / std::sqrt(2.0) * MedianStep(light, std::max(1, light.width / 16));
 }
 
 // How much stands out on one side.
@@ -120,15 +106,21 @@ absl::StatusOr<GreyPicture> FindInk(const GreyPicture& light) {
   const GreyPicture paper = FitPaper(light);
   const Differences differences = CountDifferences(light, paper);
   const int middle_paper = paper.At(light.width / 2, light.height / 2);
-  double raw_grain = std::min(GrainOf(differences, light.pixels.size()), GrainFromSteps(light));
-  if (middle_paper <= 3 || middle_paper >= 252) raw_grain = std::max(raw_grain, ClippedGrain(light));
+  double raw_grain = GrainOf(differences, light.pixels.size());
+  const int median_step = MedianStep(light);
+  // Paper so bright or dark that half of its grain is cut off, and the median difference with it.
+  if (middle_paper <= 3 || middle_paper >= 252) raw_grain = std::max(raw_grain, 1.6 * median_step);
   const bool dark_ink = InkMass(differences.darker, raw_grain) >= InkMass(differences.lighter, raw_grain);
   GreyPicture ink = Contrast(light, paper, dark_ink);
-  const double grain = dark_ink ? raw_grain * 255 / std::max(middle_paper, 32) : raw_grain;
+  const double scale = dark_ink ? 255.0 / std::max(middle_paper, 32) : 1;
+  double grain = raw_grain * scale;
 
   const Histogram histogram = CountValues<256>(ink.pixels.size(), [&](size_t i) { return ink.pixels[i]; });
   const int64_t num_top = std::max<int64_t>(4, static_cast<int64_t>(ink.pixels.size() / 2000));
   const int peak = LevelOfTop(histogram, num_top);
+  // Bold ink on a third of the picture passes for grain; neighbours (grain as it is makes a median step of its standard
+  // deviation) tell them apart. Not for weak contrast: shadows are smooth too.
+  if (peak >= 64) grain = std::min(grain, 2 * scale * median_step);
   if (peak < kLeastContrast || peak < 6 * grain) return absl::NotFoundError("no digit found: the picture is blank");
   const int level = InkLevel(histogram, peak);
   const double floor = std::min(3.5 * grain, 0.5 * level);  // what grain alone reaches in one pixel of 4,000

@@ -28,7 +28,7 @@ double Dot(const Terms& a, const Terms& b) {
 
 // Single pixels on a grid: enough of them that noise and strokes do not matter.
 std::vector<Sample> TakeSamples(const GreyPicture& light) {
-  constexpr int kGrid = 32;
+  constexpr int kGrid = 24;
   const int columns = std::min(kGrid, light.width), rows = std::min(kGrid, light.height);
   std::vector<Sample> samples;
   samples.reserve(static_cast<size_t>(columns) * rows);

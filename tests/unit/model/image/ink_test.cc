@@ -46,6 +46,17 @@ TEST(FindInkTest, KeepsPaperWhiteUnderGrain) {
   EXPECT_EQ(num_inked, 0);
 }
 
+TEST(FindInkTest, FindsBoldInkOnGrainyPaper) {
+  GreyPicture picture = Bar(180, 180, 5);
+  for (int y = 20; y < 100; ++y) {
+    for (int x = 25; x < 95; ++x) picture.pixels[static_cast<size_t>(y) * kSide + x] /= 4;
+  }
+  const absl::StatusOr<GreyPicture> ink = FindInk(picture);
+  ASSERT_TRUE(ink.ok()) << ink.status();
+  EXPECT_GT(ink->At(60, 60), 200);
+  EXPECT_LT(ink->At(10, 60), 64);
+}
+
 TEST(FindInkTest, CallsAPageWithNothingOnItBlank) {
   for (const double level : {0, 128, 255}) {
     for (const double grain : {0, 3, 12, 40}) {
