@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/file.h"
 #include "client/ctl/commands.h"
 #include "client/ctl/flags.h"
 #include "client/ctl/recognize_command.h"

@@ -105,7 +105,9 @@ absl::StatusOr<std::string> EvaluateModelFile(const std::string& path, const std
   std::string text = FormatAccuracy(absl::StrCat(dataset, "/test"), evaluation);
   if (dataset == "mnist") {
     const Evaluation undoubted = Evaluate(logits, test.labels, spec.temperature, DoubtfulMnistTestLabels());
-    absl::StrAppend(&text, FormatAccuracy(absl::StrCat("with ", evaluation.images - undoubted.images, " doubtful labels set aside"), undoubted));
+    absl::StrAppend(
+        &text, FormatAccuracy(absl::StrCat("with ", evaluation.images - undoubted.images, " doubtful labels set aside"),
+                              undoubted));
   }
   absl::StrAppend(&text, FormatLabels(evaluation, spec));
   absl::StrAppend(&text, absl::StrFormat("calibration: temperature %.4f, expected error %.2f %% (%.2f %% without)\n",

@@ -20,7 +20,7 @@ using ::testing::HasSubstr;
 
 std::string Raw(int c) {
   std::string bytes(kImagePixels, '\0');
-  bytes[0] = static_cast<char>(c);
+  bytes[0] = static_cast<char>(10 + c);  // a FakeEngine says c; never blank
   return bytes;
 }
 
@@ -141,7 +141,13 @@ TEST_F(DigitServiceTest, AStreamMessageHasItsOwnTimeout) {
   v1::RecognizeStreamResponse response;
   ASSERT_TRUE(stream->Read(&response));
   EXPECT_THAT(response.error().message(), HasSubstr("timeout"));
+  request.mutable_timeout()->set_seconds(5);
+  request.mutable_timeout()->set_nanos(-5);
+  ASSERT_TRUE(stream->Write(request));
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_THAT(response.error().message(), HasSubstr("timeout.nanos is -5"));
   request.mutable_timeout()->set_seconds(60);
+  request.mutable_timeout()->set_nanos(0);
   ASSERT_TRUE(stream->Write(request));
   ASSERT_TRUE(stream->Read(&response));
   EXPECT_EQ(response.response().results(0).prediction().label(), "1");

@@ -12,10 +12,10 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// A picture whose class, for a FakeEngine, is `c`.
+// Pictures whose classes, for a FakeEngine, are `c`, c + 1, ...; never blank.
 std::string Raw(int c, int images = 1) {
   std::string bytes(static_cast<size_t>(images) * kImagePixels, '\0');
-  for (int i = 0; i < images; ++i) bytes[static_cast<size_t>(i) * kImagePixels] = static_cast<char>(c + i);
+  for (int i = 0; i < images; ++i) bytes[static_cast<size_t>(i) * kImagePixels] = static_cast<char>(10 + c + i);
   return bytes;
 }
 
@@ -59,7 +59,7 @@ TEST_F(RecognizerTest, AnswersInCallOrderWhateverTheKindOfImage) {
   EXPECT_EQ(result->images[1].prediction.label_index, 5);
   EXPECT_EQ(result->images[2].prediction.label_index, 6);
   EXPECT_EQ(result->images[3].prediction.label_index, 7);
-  EXPECT_EQ(result->images[3].pixels[0], 7);
+  EXPECT_EQ(result->images[3].pixels[0], 17);
   EXPECT_EQ(result->model->name, "fake");
   EXPECT_EQ(result->timing.batch.engine, "fake");
 }
@@ -86,6 +86,16 @@ TEST_F(RecognizerTest, ABadImageFailsItselfOnly) {
   EXPECT_EQ(result->images[2].reason, ErrorReason::kUndecodable);
   EXPECT_EQ(result->images[3].reason, ErrorReason::kNoDigit);
   EXPECT_TRUE(result->images[4].status.ok());
+}
+
+TEST_F(RecognizerTest, BlankPixelsAreNoDigitAndNeverRun) {
+  engines_.control().ForgetBatches();
+  const std::string blank(kImagePixels, '\0'), packed = blank + Raw(4) + blank;
+  const auto result = Run({.images = {{ImageInput::Kind::kPixels, blank}}, .packed_pixels = packed});
+  ASSERT_TRUE(result.ok()) << result.status();
+  for (int i : {0, 1, 3}) EXPECT_EQ(result->images[i].reason, ErrorReason::kNoDigit);
+  EXPECT_EQ(result->images[2].prediction.label_index, 4);
+  EXPECT_THAT(engines_.control().batch_sizes(), ::testing::ElementsAre(1));
 }
 
 TEST_F(RecognizerTest, ABadImageAloneIsStillAResult) {
