@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/threads.h"
@@ -121,10 +122,15 @@ void Daemon::Stop() {
     LogInfo("draining", {{"timeout", absl::FormatDuration(parts.config.drain_timeout)}});
     parts.health.SetServing(false);
     parts.health.EndWatches();
+    const SteadyTime give_up = SteadyClock()->Now() + parts.config.drain_timeout;
     parts.server->Shutdown(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(parts.config.drain_timeout));
+    if (SteadyClock()->Now() >= give_up) {
+      LogWarn("drain timed out, calls that were still open are cut",
+              {{"timeout", absl::FormatDuration(parts.config.drain_timeout)}});
+    }
     parts.server->Wait();
   }
-  // Every call has been answered: nothing below is in use any more.
+  // Every call has been answered or cut: nothing below is in use any more.
   parts.decode_pool.reset();
   if (parts.registry != nullptr) parts.registry->Clear();
   if (parts.pool != nullptr) parts.pool->Drain();

@@ -11,6 +11,26 @@ import unittest
 BIN = os.environ["DIGIT_BIN_DIR"]
 MODEL = "model/pretrained/mnist.pt"
 
+# A RecognizeStream call that is opened, answered once and never ended. Needs python3-grpcio, as the README's example.
+OPEN_STREAM = """
+import sys, threading, grpc
+channel = grpc.insecure_channel(sys.argv[1])
+grpc.channel_ready_future(channel).result(timeout=30)
+never = threading.Event()
+def messages():
+    yield b"\x08\x07"  # RecognizeStreamRequest{id: 7}: answered with an error, the stream goes on
+    never.wait()
+call = channel.stream_stream("/digit.v1.DigitService/RecognizeStream")(messages())
+next(call)
+print("open", flush=True)
+try:
+    for _ in call:
+        pass
+except grpc.RpcError:
+    pass
+never.set()
+"""
+
 
 def run(*args, **kwargs):
     return subprocess.run([*args], capture_output=True, text=True, timeout=60, **kwargs)
@@ -110,6 +130,15 @@ class RunTest(unittest.TestCase):
     def test_sigint_stops_it_as_well(self):
         with Daemon("--model", MODEL) as daemon:
             self.assertEqual(daemon.stop(signal.SIGINT), 0)
+
+    def test_a_stream_left_open_is_cut_after_the_drain_timeout_and_the_log_says_so(self):
+        with Daemon("--model", MODEL, "--drain-timeout", "100ms") as daemon:
+            watch = subprocess.Popen(["/usr/bin/python3", "-c", OPEN_STREAM, daemon.address],
+                                     stdout=subprocess.PIPE, text=True)
+            self.assertEqual(watch.stdout.readline(), "open\n")
+            self.assertEqual(daemon.stop(), 0)
+            self.assertIn("drain timed out", daemon.log[-1])
+            watch.communicate(timeout=60)
 
     def test_two_models_are_served_by_name(self):
         with Daemon("--model", MODEL, "--model", f"second={MODEL}") as daemon:
