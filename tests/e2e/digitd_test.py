@@ -154,17 +154,22 @@ class RunTest(unittest.TestCase):
                 pictures.append(f"{folder}/{i:03}.pgm")
                 with open(pictures[-1], "wb") as f:
                     f.write(b"P5 28 28 255\n" + bytes(300) + bytes([255]) * 100 + bytes(384))
+            errors = open(f"{folder}/stderr", "w+")
             client = subprocess.Popen([f"{BIN}/digitctl", "--server", daemon.address, "recognize", "--stream", "-o",
-                                       "json", *pictures], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            first = client.stdout.readline()
-            self.assertIn('"label"', first)
-            rest = []  # read all the time: a client with a full pipe would hold the stream open
-            reader = threading.Thread(target=lambda: rest.extend(client.communicate(timeout=60)))
+                                       "json", *pictures], stdout=subprocess.PIPE, stderr=errors, text=True)
+            self.assertIn('"label"', client.stdout.readline())
+            # Read all the time, as a client with a full pipe would hold the stream open; and not with communicate(),
+            # which would miss what readline() has buffered.
+            rest = []
+            reader = threading.Thread(target=lambda: rest.append(client.stdout.read()))
             reader.start()
             self.assertEqual(daemon.stop(), 0, "".join(daemon.log))
             reader.join()
-            output, errors = rest
-            self.assertEqual(output.count('"label"'), 299, errors[-500:])
+            client.wait(timeout=60)
+            client.stdout.close()
+            errors.seek(0)
+            self.assertEqual(rest[0].count('"label"'), 299, errors.read()[-500:])
+            errors.close()
 
 
 if __name__ == "__main__":
