@@ -7,6 +7,7 @@ find_package(ZLIB REQUIRED)         # 1.2.13: gzip IDX files, deflated zip entri
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)  # 3.0: SHA-256
 find_package(Boost 1.81 REQUIRED)   # headers only: JSON (and later Beast)
 find_package(CLI11 REQUIRED)        # 2.1.2: flags of every program
+find_package(hwy REQUIRED)          # 1.0: Highway, portable SIMD
 if(DIGIT_BUILD_SERVING)
   find_package(Protobuf REQUIRED)   # 3.21: the wire format
   find_package(gRPC REQUIRED)       # 1.51: the RPC runtime

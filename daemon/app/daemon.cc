@@ -56,6 +56,37 @@ void RouteGrpcLog() {
 
 }  // namespace
 
+// While it exists, streams that nobody uses are ended, so that a drain waits for work only.
+class IdleStreamEnder {
+ public:
+  explicit IdleStreamEnder(DigitServiceImpl* service)
+      : thread_(StartThread("drain", [this, service] { Run(service); })) {}
+  ~IdleStreamEnder() {
+    {
+      MutexLock lock(&mu_);
+      stop_ = true;
+    }
+    changed_.NotifyAll();
+    thread_.join();
+  }
+
+ private:
+  void Run(DigitServiceImpl* service) {
+    // Long enough for a busy client's next message to arrive, short enough for no operator to notice.
+    constexpr absl::Duration kIdleFor = absl::Milliseconds(500);
+    MutexLock lock(&mu_);
+    while (!stop_) {
+      service->EndIdleStreams(kIdleFor);
+      SteadyClock()->WaitUntil(&changed_, &mu_, SteadyClock()->Now() + kIdleFor / 4);
+    }
+  }
+
+  Mutex mu_;
+  CondVar changed_;
+  bool stop_ ABSL_GUARDED_BY(mu_) = false;
+  std::thread thread_;
+};
+
 // In order of construction; destroyed in reverse.
 struct Daemon::Parts {
   DaemonConfig config;
@@ -123,6 +154,7 @@ void Daemon::Stop() {
     parts.health.SetServing(false);
     parts.health.EndWatches();
     const SteadyTime give_up = SteadyClock()->Now() + parts.config.drain_timeout;
+    IdleStreamEnder idle_stream_ender(parts.service.get());
     parts.server->Shutdown(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(parts.config.drain_timeout));
     if (SteadyClock()->Now() >= give_up) {
       LogWarn("drain timed out, calls that were still open are cut",

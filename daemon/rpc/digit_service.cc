@@ -50,10 +50,25 @@ grpc::ServerBidiReactor<v1::RecognizeStreamRequest, v1::RecognizeStreamResponse>
     grpc::CallbackServerContext* context) {
   auto* stream = new RecognizeStreamReactor({.max_unanswered_images = options_.max_unanswered_images,
                                              .deadline = DeadlineOf(*context, *options_.clock),
-                                             .clock = options_.clock},
+                                             .clock = options_.clock,
+                                             .on_done =
+                                                 [this](RecognizeStreamReactor* done) {
+                                                   MutexLock lock(&mu_);
+                                                   streams_.erase(done);
+                                                 }},
                                             recognizer_);
+  {
+    MutexLock lock(&mu_);
+    streams_.insert(stream);
+  }
   stream->Start();
   return stream;
+}
+
+void DigitServiceImpl::EndIdleStreams(absl::Duration idle_for) {
+  const SteadyTime since = options_.clock->Now() - idle_for;
+  MutexLock lock(&mu_);
+  for (RecognizeStreamReactor* stream : streams_) stream->EndIfIdle(since);
 }
 
 grpc::ServerUnaryReactor* DigitServiceImpl::ListModels(grpc::CallbackServerContext* context,

@@ -29,7 +29,7 @@ absl::StatusOr<SteadyTime> DeadlineOf(const v1::RecognizeStreamRequest& request,
 }  // namespace
 
 RecognizeStreamReactor::RecognizeStreamReactor(const Options& options, Recognizer* recognizer)
-    : options_(options), recognizer_(recognizer) {}
+    : options_(options), recognizer_(recognizer), last_active_(options.clock->Now()) {}
 
 void RecognizeStreamReactor::OnReadDone(bool ok) {
   Slot* slot = nullptr;
@@ -39,6 +39,8 @@ void RecognizeStreamReactor::OnReadDone(bool ok) {
     slot->request = std::move(incoming_);
     incoming_.Clear();
     MutexLock lock(&mu_);
+    if (finished_) return;
+    last_active_ = options_.clock->Now();
     slots_.push_back(std::move(owned));
   }
   if (slot != nullptr) Recognize(slot);  // may answer before it returns
@@ -90,6 +92,7 @@ void RecognizeStreamReactor::OnWriteDone(bool ok) {
   {
     MutexLock lock(&mu_);
     writing_ = false;
+    last_active_ = options_.clock->Now();
     if (!ok) broken_ = true;
     unanswered_images_ -= slots_.front()->num_images;
     slots_.pop_front();
@@ -98,8 +101,23 @@ void RecognizeStreamReactor::OnWriteDone(bool ok) {
   Run(next);
 }
 
+void RecognizeStreamReactor::EndIfIdle(SteadyTime since) {
+  {
+    MutexLock lock(&mu_);
+    if (finished_ || !slots_.empty() || last_active_ > since) return;
+    finished_ = true;
+  }
+  Finish(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the server is stopping; nothing was unanswered"));
+}
+
+void RecognizeStreamReactor::OnDone() {
+  if (options_.on_done) options_.on_done(this);
+  delete this;
+}
+
 RecognizeStreamReactor::Next RecognizeStreamReactor::Decide() {
   Next next;
+  if (finished_) return next;
   while (broken_ && !writing_ && !slots_.empty() && slots_.front()->answered) {
     unanswered_images_ -= slots_.front()->num_images;
     slots_.pop_front();
@@ -112,7 +130,7 @@ RecognizeStreamReactor::Next RecognizeStreamReactor::Decide() {
     reading_ = true;
     next.read = true;
   }
-  if (!reading_ && read_all_ && slots_.empty() && !finished_) {
+  if (!reading_ && read_all_ && slots_.empty()) {
     finished_ = true;
     next.finish = true;
   }

@@ -2,12 +2,13 @@
 //
 // Each message is recognised on its own and answered in the order of arrival. Reading pauses while
 // max_unanswered_images or more are unanswered, so that HTTP/2 flow control holds the sender back. Errors of a message
-// are answers; only the transport ends the stream. Deletes itself when gRPC is done with it, which is after every
-// recognition it started has called back.
+// are answers; the stream ends when the client or the transport ends it, or by EndIfIdle(). Deletes itself when gRPC
+// is done with it, which is after every recognition it started has called back.
 #pragma once
 
 #include <atomic>
 #include <deque>
+#include <functional>
 #include <memory>
 
 #include "base/mutex.h"
@@ -23,15 +24,21 @@ class RecognizeStreamReactor final
     int max_unanswered_images = 256;
     SteadyTime deadline = SteadyTime::InfiniteFuture();  // of the RPC
     const Clock* clock = SteadyClock();                  // not owned
+    std::function<void(RecognizeStreamReactor*)> on_done;  // the last call before it deletes itself
   };
   RecognizeStreamReactor(const Options& options, Recognizer* recognizer);  // not owned
 
   void Start() { StartRead(&incoming_); }
 
+  // Ends the stream with UNAVAILABLE unless something is unanswered or has come or gone since `since`: when a server
+  // drains, a stream that nobody uses must not hold it up. A message that is on its way is then not read; the client
+  // knows from the status that it was not answered.
+  void EndIfIdle(SteadyTime since) ABSL_LOCKS_EXCLUDED(mu_);
+
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
   void OnCancel() override { cancelled_->store(true, std::memory_order_relaxed); }
-  void OnDone() override { delete this; }
+  void OnDone() override;
 
  private:
   // A message and its answer. Stays in `slots_` until it has been written.
@@ -66,6 +73,7 @@ class RecognizeStreamReactor final
   bool read_all_ ABSL_GUARDED_BY(mu_) = false;
   bool broken_ ABSL_GUARDED_BY(mu_) = false;  // a write failed: answers are dropped
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
+  SteadyTime last_active_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace digit

@@ -26,8 +26,8 @@ print("open", flush=True)
 try:
     for _ in call:
         pass
-except grpc.RpcError:
-    pass
+except grpc.RpcError as error:
+    print(error.code())
 never.set()
 """
 
@@ -130,6 +130,16 @@ class RunTest(unittest.TestCase):
     def test_sigint_stops_it_as_well(self):
         with Daemon("--model", MODEL) as daemon:
             self.assertEqual(daemon.stop(signal.SIGINT), 0)
+
+    def test_a_stream_that_nobody_uses_does_not_hold_up_the_drain(self):
+        with Daemon("--model", MODEL, "--drain-timeout", "1h") as daemon:
+            watch = subprocess.Popen(["/usr/bin/python3", "-c", OPEN_STREAM, daemon.address],
+                                     stdout=subprocess.PIPE, text=True)
+            self.assertEqual(watch.stdout.readline(), "open\n")
+            self.assertEqual(daemon.stop(), 0)
+            self.assertIn("stopped", daemon.log[-1])
+            self.assertNotIn("drain timed out", daemon.log[-1])
+            self.assertIn("UNAVAILABLE", watch.communicate(timeout=60)[0])
 
     def test_a_stream_left_open_is_cut_after_the_drain_timeout_and_the_log_says_so(self):
         with Daemon("--model", MODEL, "--drain-timeout", "100ms") as daemon:

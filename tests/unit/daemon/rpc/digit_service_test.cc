@@ -1,5 +1,6 @@
 #include "daemon/rpc/digit_service.h"
 
+#include <atomic>
 #include <thread>
 
 #include "daemon/rpc/health_service.h"
@@ -10,6 +11,7 @@
 #include "grpcpp/server_builder.h"
 #include "gtest/gtest.h"
 #include "tests/support/fake_engine.h"
+#include "tests/support/simulated_clock.h"
 
 namespace digit {
 namespace {
@@ -50,7 +52,8 @@ class DigitServiceTest : public ::testing::Test {
   ModelRegistry registry_{pool_.get()};
   DecodePool decode_pool_{{.threads = 1}};
   Recognizer recognizer_{{}, &registry_, &decode_pool_};
-  DigitServiceImpl service_{{.max_unanswered_images = 8}, &recognizer_, &registry_};
+  SimulatedClock clock_{SteadyClock()->Now()};  // the pool has the real one
+  DigitServiceImpl service_{{.max_unanswered_images = 8, .clock = &clock_}, &recognizer_, &registry_};
   HealthServiceImpl health_;
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
@@ -173,6 +176,43 @@ TEST_F(DigitServiceTest, AStreamIsNotReadWhileTooMuchIsUnanswered) {
   EXPECT_EQ(response.response().results_size(), 8);
   stream->WritesDone();
   EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(DigitServiceTest, OnlyAStreamThatNothingMovesOnIsEndedAsIdle) {
+  engines_.control().Hold(true);
+  grpc::ClientContext busy_context, idle_context;
+  auto busy = stub_->RecognizeStream(&busy_context);
+  auto idle = stub_->RecognizeStream(&idle_context);
+  v1::RecognizeStreamRequest empty, request;
+  v1::RecognizeStreamResponse response;
+  ASSERT_TRUE(idle->Write(empty));  // answered with an error, so the stream is known to be open
+  ASSERT_TRUE(idle->Read(&response));
+  request.mutable_request()->add_images()->set_pixels(Raw(1));
+  ASSERT_TRUE(busy->Write(request));
+  engines_.control().WaitUntilHeld(1);
+
+  service_.EndIdleStreams(absl::Hours(1));  // the last message is not an hour ago
+  ASSERT_TRUE(idle->Write(empty));
+  ASSERT_TRUE(idle->Read(&response));
+
+  // Its answer may be with the client before the server knows that it was sent: until then the stream is in use.
+  std::atomic<bool> ended = false;
+  std::thread ender([&] {
+    while (!ended) {
+      clock_.Advance(absl::Seconds(1));
+      service_.EndIdleStreams(absl::Seconds(1));
+    }
+  });
+  EXPECT_FALSE(idle->Read(&response));
+  ended = true;
+  ender.join();
+  EXPECT_EQ(idle->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+
+  engines_.control().Hold(false);
+  ASSERT_TRUE(busy->Read(&response));
+  EXPECT_EQ(response.response().results(0).prediction().label(), "1");
+  busy->WritesDone();
+  EXPECT_TRUE(busy->Finish().ok());
 }
 
 TEST_F(DigitServiceTest, ACancelledStreamEndsCleanly) {
