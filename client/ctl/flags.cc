@@ -34,6 +34,24 @@ picture from standard input. Two or more pictures travel through one stream; ans
 Pictures: PNG, JPEG, BMP, GIF, WebP or PNM, at most 12 MiB.
 )";
 
+constexpr char kModelsExamples[] = R"(Examples:
+  digitctl models
+  digitctl --server 10.0.0.7:50051 models -o json | jq .name
+
+Exit codes: 0 done, 2 wrong usage, 3 the server cannot be reached or did not answer in time, 4 it refused.)";
+
+constexpr char kHealthExamples[] = R"(Examples:
+  digitctl health
+  until digitctl health; do sleep 1; done         wait for a server
+
+Exit codes: 0 the server takes requests, 1 it does not or is not there, 2 wrong usage.)";
+
+constexpr char kVersionExamples[] = R"(Examples:
+  digitctl version
+  digitctl --version                              only of this program, without a server
+
+Exit codes: 0 done, 2 wrong usage, 3 the server cannot be reached or did not answer in time, 4 it refused.)";
+
 constexpr char kFooter[] = R"(Data goes to standard output, words go to standard error.
 Environment: DIGIT_SERVER is the default of --server; NO_COLOR turns colour off.
 Exit codes:
@@ -101,12 +119,15 @@ std::variant<Flags, EarlyExit> ParseFlags(const std::vector<std::string>& args) 
       ->type_name("VERSION");
 
   CLI::App* models = app.add_subcommand("models", "List what the server serves");
+  models->footer(kModelsExamples);
   models->add_option("-o,--output", format, "How to print: text or json (one object a line)")
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
   CLI::App* health = app.add_subcommand("health", "Exit 0 when the server takes requests, 1 when not");
-  app.add_subcommand("version", "Print the versions of this program and of the server");
+  health->footer(kHealthExamples);
+  CLI::App* version = app.add_subcommand("version", "Print the versions of this program and of the server");
+  version->footer(kVersionExamples);
 
   std::string command;
   try {

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "base/threads.h"
+#include "daemon/app/listen_address.h"
 #include "daemon/pool/device_list.h"
 #include "daemon/pool/pool.h"
 #include "daemon/registry/model_registry.h"
@@ -109,6 +110,7 @@ Daemon::~Daemon() {
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config, absl::Time now) {
   RouteGrpcLog();
   InitImageLibrary();
+  RETURN_IF_ERROR(CheckListenAddress(config.listen));
   ASSIGN_OR_RETURN(std::vector<Device> devices, ParseDeviceList(config.devices));
 
   std::unique_ptr<Daemon> daemon(new Daemon);
@@ -139,8 +141,8 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
   parts.server = builder.BuildAndStart();
   if (parts.server == nullptr || port == 0) {
     return absl::UnavailableError(absl::StrCat("cannot listen on ", config.listen,
-                                               ": the address is taken or not this machine's; choose another with "
-                                               "--listen HOST:PORT"));
+                                               ": somebody else was faster; choose another address with --listen "
+                                               "HOST:PORT"));
   }
   daemon->address_ = absl::StrCat(config.listen.substr(0, config.listen.rfind(':')), ":", port);
   parts.health.SetServing(true);

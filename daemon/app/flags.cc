@@ -24,8 +24,8 @@ Examples:
 )";
 
 constexpr char kFooter[] = R"(
-Every flag can also be set in the environment (DIGITD_LISTEN for --listen) and in a file (--config); a flag wins over
-the environment, the environment over the file. SIGTERM and SIGINT finish what was accepted, then exit 0.
+Every flag can also be set in the environment (DIGITD_LISTEN for --listen; DIGITD_MODEL holds one model) and in a file
+(--config); a flag wins over the environment, the environment over the file. SIGTERM and SIGINT finish what was accepted, then exit 0.
 
 Exit codes: 0 stopped or nothing to do, 1 failure, 2 wrong flags, 3 a model could not be loaded, 4 the address is taken.)";
 
@@ -107,6 +107,13 @@ ParsedFlags ParseFlags(int argc, char** argv) {
     app.parse(std::move(args));
   } catch (const CLI::Success& e) {
     parsed.exit_code = app.exit(e, std::cout, std::cerr);
+    return parsed;
+  } catch (const CLI::ConfigError& e) {
+    const std::string setting = absl::StrReplaceAll(e.what(), {{"INI was not able to parse ", ""}});
+    std::cerr << "digitd: " << app.get_config_ptr()->as<std::string>() << ": '" << setting
+              << "' is no setting; a line is KEY = VALUE, with the flags without -- as keys\n"
+              << "Try: digitd --model FILE --print-config\n";
+    parsed.exit_code = kExitUsage;
     return parsed;
   } catch (const CLI::ParseError& e) {
     std::cerr << "digitd: " << e.what() << "\nTry: digitd --help\n";

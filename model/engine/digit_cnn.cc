@@ -61,7 +61,8 @@ absl::StatusOr<int> FirstDimension(const NamedTensor& tensor, int64_t limit, con
   }
   for (size_t i = 0; i < tensor.values.size(); ++i) {
     if (!std::isfinite(tensor.values[i])) {
-      return absl::InvalidArgumentError(absl::StrCat("tensor '", tensor.name, "' is not finite at element ", i));
+      return absl::DataLossError(
+          absl::StrCat("tensor '", tensor.name, "' is not finite at element ", i, ": its training went wrong"));
     }
   }
   return static_cast<int>(tensor.shape[0]);

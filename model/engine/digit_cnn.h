@@ -28,7 +28,8 @@ struct DigitCnn {
   absl::Span<const float> fc2_weight, fc2_bias;
 };
 
-// INVALID_ARGUMENT names the tensor that is missing, of another shape, not finite, or not part of the network.
+// INVALID_ARGUMENT names the tensor that is missing, of another shape, or not part of the network; DATA_LOSS one that
+// is not finite.
 absl::StatusOr<DigitCnn> FindDigitCnn(const std::vector<NamedTensor>& tensors);
 
 }  // namespace digit

@@ -61,6 +61,7 @@ absl::StatusOr<std::optional<DigitCnn>> FindNetwork(const ModelFile& file, const
     return absl::InvalidArgumentError(
         absl::StrCat("its model.json says architecture '", kDigitCnn, "', but ", net.status().message()));
   }
+  if (absl::IsDataLoss(net.status())) return absl::InvalidArgumentError(net.status().message());
   return absl::InvalidArgumentError(absl::StrCat("a state_dict, but not of the digit network: ", net.status().message(),
                                                  "; save another network with torch.jit.script(model).save(...)"));
 }

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "model/image/exif_orientation.h"
+#include "model/image/quiet_stderr.h"
 
 namespace digit {
 namespace {
@@ -28,6 +29,7 @@ int JpegReduction(const ImageHeader& header) {
 }
 
 PixPtr ReadPix(absl::string_view s, const ImageHeader& header) {
+  const QuietStderr quiet;
   const auto* data = reinterpret_cast<const l_uint8*>(s.data());
   switch (header.format) {
     case ImageFormat::kPng:

@@ -14,6 +14,7 @@
 #include "model/image/ink.h"
 #include "model/image/ink_components.h"
 #include "model/image/mnist_framing.h"
+#include "model/image/quiet_stderr.h"
 
 namespace digit {
 namespace {
@@ -74,6 +75,9 @@ FramedImage FrameImage(absl::string_view file_bytes, Framing framing, const Imag
   return {ProblemOf(pixels.status()), std::string(pixels.status().message()), {}};
 }
 
-void InitImageLibrary() { setMsgSeverity(L_SEVERITY_NONE); }
+void InitImageLibrary() {
+  setMsgSeverity(L_SEVERITY_NONE);
+  InstallQuietStderr();
+}
 
 }  // namespace digit

@@ -35,7 +35,7 @@ struct FramedImage {
 
 FramedImage FrameImage(absl::string_view file_bytes, Framing framing, const ImageLimits& limits = {});
 
-// Call once in main() before threads start: quiets the decoding library.
+// Call once in main() before threads start: quiets the decoding libraries (quiet_stderr.h).
 void InitImageLibrary();
 
 }  // namespace digit

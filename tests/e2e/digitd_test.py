@@ -39,8 +39,8 @@ def run(*args, **kwargs):
 class Daemon:
     """A running digitd; `address` is where it listens."""
 
-    def __init__(self, *flags):
-        self.process = subprocess.Popen([f"{BIN}/digitd", "--listen", "127.0.0.1:0", *flags],
+    def __init__(self, *flags, program=f"{BIN}/digitd"):
+        self.process = subprocess.Popen([program, "--listen", "127.0.0.1:0", *flags],
                                         stderr=subprocess.PIPE, text=True)
         self.log = []
         for line in self.process.stderr:
@@ -102,14 +102,21 @@ class StartTest(unittest.TestCase):
             taken.bind(("127.0.0.1", 0))
             taken.listen()
             port = taken.getsockname()[1]
-            text = self.fails(4, rf"cannot listen on 127\.0\.0\.1:{port}", "--model", MODEL, "--listen",
-                              f"127.0.0.1:{port}")
-            self.assertEqual(text.count("\n"), 1, text)
+            result = run(f"{BIN}/digitd", "--model", MODEL, "--listen", f"127.0.0.1:{port}")
+            self.assertEqual(result.returncode, 4, result.stderr)
+            self.assertRegex(result.stderr, rf"^digitd: cannot listen on 127\.0\.0\.1:{port}: port {port} is taken")
+            self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
 
     def test_wrong_flags_exit_2_and_point_to_help(self):
         self.fails(2, "--help", "--no-such-flag")
         self.fails(2, "model: is missing")
         self.fails(2, "replicas", "--model", MODEL, "--replicas", "-1")
+
+    def test_a_wrong_line_of_the_config_file_is_quoted_with_the_file(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".conf") as config:
+            config.write("replica = 4\n")
+            config.flush()
+            self.fails(2, f"{config.name}: 'replica' is no setting", "--model", MODEL, "--config", config.name)
 
     def test_help_leads_with_examples_and_names_the_exit_codes(self):
         text = run(f"{BIN}/digitd", "--help").stdout

@@ -58,7 +58,7 @@ class ReadmeTest(unittest.TestCase):
         self.run_blocks("README.md", 2)
 
     def test_the_chinese_commands_work(self):
-        self.run_blocks("README.zh-CN.md", 1)
+        self.run_blocks("README.zh-CN.md", 2)
 
     def test_what_the_papers_name_exists(self):
         for paper in ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", "ARCHITECTURE.md"):

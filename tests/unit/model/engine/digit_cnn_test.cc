@@ -89,7 +89,8 @@ TEST_F(DigitCnnTest, RefusesFewerValuesThanTheShapeSays) {
 
 TEST_F(DigitCnnTest, RefusesWeightsThatAreNotFinite) {
   tensor("fc1.bias").values[5] = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_EQ(ErrorOf(tensors_), "tensor 'fc1.bias' is not finite at element 5");
+  const absl::Status status = FindDigitCnn(tensors_).status();
+  EXPECT_EQ(status, absl::DataLossError("tensor 'fc1.bias' is not finite at element 5: its training went wrong"));
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "model/image/image_framer.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <random>
 #include <string>
 #include <vector>
@@ -60,6 +61,20 @@ TEST_F(FrameImageTest, PassesAFramedGreyPictureUnchanged) {
       EXPECT_EQ(framed.message, "");
     }
   }
+}
+
+TEST_F(FrameImageTest, DamagedPicturesWriteNothingToStderrWhichOthersStillCan) {
+  GreyPicture big = Filled(200, 200, 255);
+  Draw(big, {80, 20, 30, 160}, 0);
+  ::testing::internal::CaptureStderr();
+  for (const std::string& whole : {EncodePng(big), EncodeJpeg(big, 90)}) {
+    std::string damaged = whole.substr(0, whole.size() / 2);
+    Framed(damaged);
+    std::fill(damaged.begin() + static_cast<int64_t>(damaged.size() * 3 / 4), damaged.end(), 'x');
+    Framed(damaged);
+  }
+  std::fprintf(stderr, "still %s\n", "here");
+  EXPECT_EQ(::testing::internal::GetCapturedStderr(), "still here\n");
 }
 
 TEST_F(FrameImageTest, InvertsAFramedGreyPictureWithABrightBorder) {
