@@ -4,34 +4,67 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/retry_after.h"
+#include "base/status.h"
+#include "daemon/batching/admission.h"
 
 namespace digit {
 
 // Guarded by the scheduler's mu_, but for what is constant.
 class BatchScheduler::Queue {
  public:
-  Queue(QueueOptions options, void* owner)
-      : options(std::move(options)), owner(owner), former(this->options.batching) {}
+  Queue(QueueOptions options, void* owner, int num_executors)
+      : options(std::move(options)),
+        owner(owner),
+        former(this->options.batching),
+        costs(num_executors, this->options.cost),
+        usable(num_executors, true),
+        num_usable(num_executors) {}
+
+  // Executor time of `images` in full batches, on an executor of average speed.
+  absl::Duration CostOf(int images) const {
+    absl::Duration sum = absl::ZeroDuration();
+    for (size_t i = 0; i < costs.size(); ++i) {
+      if (usable[i]) sum += costs[i].Predict(options.batching.max_batch_size);
+    }
+    return sum * (static_cast<double>(images) / options.batching.max_batch_size / std::max(1, num_usable));
+  }
 
   const QueueOptions options;
   void* const owner;
   BatchFormer former;
+  std::vector<CostModel> costs;  // by executor
+  std::vector<bool> usable;      // by executor
+  int num_usable;
   int deficit = 0;  // images this queue may still take in its turn
   bool closed = false;
 };
 
 namespace {
 
-void AnswerDead(const std::vector<std::unique_ptr<Task>>& dead) {
-  for (const std::unique_ptr<Task>& task : dead) {
+void AnswerDead(const Batch& batch) {
+  for (const std::unique_ptr<Task>& task : batch.dead) {
     task->Fail(task->cancelled() ? absl::CancelledError("the caller cancelled the request")
                                  : absl::DeadlineExceededError("the deadline passed while the request waited"));
   }
+  for (const std::unique_ptr<Task>& task : batch.overdue) {
+    task->Fail(WithRetryAfter(absl::ResourceExhaustedError("overloaded: the request waited longer than was foreseen"),
+                              absl::Milliseconds(100)));
+  }
+}
+
+void FailAll(const std::vector<std::unique_ptr<Task>>& tasks, const absl::Status& status) {
+  for (const std::unique_ptr<Task>& task : tasks) task->Fail(status);
+}
+
+absl::Status NoExecutorError(const std::string& model) {
+  return absl::UnavailableError(
+      absl::StrCat("no executor can run model ", model, " at the moment: its engines failed and are being rebuilt"));
 }
 
 }  // namespace
 
-BatchScheduler::BatchScheduler(const Clock* clock) : clock_(clock) {}
+BatchScheduler::BatchScheduler(const Clock* clock, int num_executors) : clock_(clock), running_(num_executors) {}
 
 BatchScheduler::~BatchScheduler() {
   std::vector<std::unique_ptr<Task>> left;
@@ -41,12 +74,12 @@ BatchScheduler::~BatchScheduler() {
       for (std::unique_ptr<Task>& task : queue->former.TakeAll()) left.push_back(std::move(task));
     }
   }
-  for (const std::unique_ptr<Task>& task : left) task->Fail(absl::UnavailableError("the server is shutting down"));
+  FailAll(left, absl::UnavailableError("the server is shutting down"));
 }
 
 std::shared_ptr<BatchScheduler::Queue> BatchScheduler::AddQueue(QueueOptions options, void* owner) {
-  auto queue = std::make_shared<Queue>(std::move(options), owner);
   MutexLock lock(&mu_);
+  auto queue = std::make_shared<Queue>(std::move(options), owner, static_cast<int>(running_.size()));
   queues_.push_back(queue);
   return queue;
 }
@@ -57,20 +90,20 @@ absl::Status BatchScheduler::Submit(Queue* queue, absl::Span<std::unique_ptr<Tas
   const SteadyTime now = clock_->Now();
   int num_images = 0;
   for (const std::unique_ptr<Task>& task : tasks) num_images += task->num_images();
+  if (tasks[0]->cancelled()) return absl::CancelledError("the caller cancelled the request");
+  if (tasks[0]->deadline() <= now) return absl::DeadlineExceededError("the deadline passed before the request waited");
+  bool any_executor_will_do;
   {
     MutexLock lock(&mu_);
     if (shut_down_) return absl::UnavailableError("the server is shutting down");
     if (queue->closed) {
       return absl::UnavailableError(absl::StrCat("model ", queue->options.name, " is being unloaded"));
     }
-    if (queue->former.num_images() + num_images > queue->options.max_queued_images) {
-      return absl::ResourceExhaustedError(absl::StrCat(
-          "the queue of model ", queue->options.name, " holds ", queue->former.num_images(), " images; with ",
-          num_images, " more it would exceed the limit of ", queue->options.max_queued_images));
-    }
+    RETURN_IF_ERROR(CheckAdmission(*queue, tasks, num_images, now));
+    any_executor_will_do = queue->num_usable == static_cast<int>(running_.size());
     for (std::unique_ptr<Task>& task : tasks) queue->former.Add(std::move(task), now);
   }
-  if (tasks.size() == 1) {
+  if (tasks.size() == 1 && any_executor_will_do) {
     work_due_.NotifyOne();
   } else {
     work_due_.NotifyAll();
@@ -78,28 +111,86 @@ absl::Status BatchScheduler::Submit(Queue* queue, absl::Span<std::unique_ptr<Tas
   return absl::OkStatus();
 }
 
-bool BatchScheduler::TakeBatch(Work* work) {
+absl::Status BatchScheduler::CheckAdmission(const Queue& queue, absl::Span<const std::unique_ptr<Task>> tasks,
+                                            int num_images, SteadyTime now) const {
+  if (queue.num_usable == 0) return NoExecutorError(queue.options.name);
+  const int limit = queue.options.max_queued_images;
+  if (queue.former.num_images() + num_images > limit) {
+    return WithRetryAfter(absl::ResourceExhaustedError(absl::StrCat(
+                              "the queue of model ", queue.options.name, " holds ", queue.former.num_images(),
+                              " images; with ", num_images, " more it would exceed the limit of ", limit)),
+                          std::max(absl::Milliseconds(1), queue.CostOf(num_images) / queue.num_usable));
+  }
+  std::vector<absl::Duration> busy;
+  busy.reserve(running_.size());
+  for (size_t i = 0; i < running_.size(); ++i) {
+    if (queue.usable[i]) busy.push_back(std::max(absl::ZeroDuration(), running_[i].expected_end - now));
+  }
+  const TaskClass task_class = {tasks[0]->priority(), tasks[0]->flow()};
+  const int ahead = queue.former.ImagesAhead(task_class, num_images);
+  absl::Duration cost_ahead = queue.CostOf(ahead);
+  for (const std::shared_ptr<Queue>& other : queues_) {
+    if (other.get() == &queue) continue;
+    // Versions take turns: another one gets about as many images in that time, and the batch it may be at.
+    const int theirs = std::min(other->former.num_images(), ahead + other->options.batching.max_batch_size);
+    cost_ahead += other->CostOf(theirs);
+  }
+  const int last = tasks.back()->num_images();
+  return Admit(PredictWait(busy, cost_ahead, queue.CostOf(num_images), queue.CostOf(last)),
+               {.max_queue_wait = queue.options.batching.max_queue_wait}, tasks[0]->deadline() - now);
+}
+
+bool BatchScheduler::TakeBatch(int executor, Work* work) {
   while (true) {
-    bool found;
     {
       MutexLock lock(&mu_);
+      SteadyTime now = clock_->Now();
       SteadyTime next_due;
-      while (!(found = TakeDue(clock_->Now(), work, &next_due))) {
+      FinishRunning(executor, now);
+      while (!TakeDue(executor, now, work, &next_due)) {
         if (shut_down_ && next_due == SteadyTime::InfiniteFuture()) return false;
         clock_->WaitUntil(&work_due_, &mu_, next_due);
+        now = clock_->Now();
+      }
+      if (!work->batch.tasks.empty()) {
+        running_[executor] = {work->queue, work->batch.num_images, now,
+                              now + work->queue->costs[executor].Predict(work->batch.num_images)};
       }
     }
-    AnswerDead(work->batch.dead);  // outside the lock: it calls out
+    AnswerDead(work->batch);  // outside the lock: it calls out
     work->batch.dead.clear();
-    if (found && !work->batch.tasks.empty()) return true;
+    work->batch.overdue.clear();
+    if (!work->batch.tasks.empty()) return true;
   }
 }
 
-bool BatchScheduler::TakeDue(SteadyTime now, Work* work, SteadyTime* next_due) {
+void BatchScheduler::FinishRunning(int executor, SteadyTime now) {
+  Running& running = running_[executor];
+  if (running.queue != nullptr) running.queue->costs[executor].Observe(running.num_images, now - running.since);
+  running = {};
+}
+
+void BatchScheduler::SetUsable(Queue* queue, int executor, bool usable) {
+  std::vector<std::unique_ptr<Task>> left;
+  {
+    MutexLock lock(&mu_);
+    if (queue->usable[executor] != usable) queue->num_usable += usable ? 1 : -1;
+    queue->usable[executor] = usable;
+    if (queue->num_usable == 0) left = queue->former.TakeAll();
+  }
+  work_due_.NotifyAll();
+  FailAll(left, NoExecutorError(queue->options.name));
+}
+
+bool BatchScheduler::TakeDue(int executor, SteadyTime now, Work* work, SteadyTime* next_due) {
   ForgetClosedAndEmpty();
   *next_due = SteadyTime::InfiniteFuture();
   for (size_t i = 0; i < queues_.size(); ++i) {
     const std::shared_ptr<Queue>& queue = queues_[turn_ % queues_.size()];
+    if (!queue->usable[executor]) {
+      ++turn_;
+      continue;
+    }
     const SteadyTime due = queue->former.NextDue();
     if (queue->former.empty()) {
       queue->deficit = 0;
@@ -112,7 +203,9 @@ bool BatchScheduler::TakeDue(SteadyTime now, Work* work, SteadyTime* next_due) {
       queue->deficit -= work->batch.num_images;
       work->queue = queue;
       if (queue->deficit < max_batch_size || queue->former.empty()) ++turn_;
-      if (!work->batch.tasks.empty() || !work->batch.dead.empty()) return true;
+      if (!work->batch.tasks.empty() || !work->batch.dead.empty() || !work->batch.overdue.empty()) {
+        return true;
+      }
     }
     *next_due = std::min(*next_due, queue->former.NextDue());
     ++turn_;

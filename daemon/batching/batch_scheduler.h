@@ -3,8 +3,10 @@
 // Work-conserving: an executor that asks gets what waits, at most max_batch_size images of one version; only
 // max_queue_delay > 0 makes a part-filled batch wait for company. Versions take turns by deficit round robin in images
 // (Shreedhar & Varghese 1995), so that a busy model cannot starve another. Expired and cancelled tasks are answered
-// when their turn comes and never handed out. Worst case, Submit() takes one lock that is held for the time of moving
-// one batch of pointers. Threads: none of its own; TakeBatch() blocks the executors of daemon/pool. Thread-safe.
+// when their turn comes and never handed out. Every batch's time is fitted (CostModel), so that Submit() can refuse
+// what would wait too long (Admission). Worst case, Submit() takes one lock that is held for the time of moving one
+// batch of pointers and of looking at every version and executor once. Threads: none of its own; TakeBatch() blocks the
+// executors of daemon/pool. Thread-safe.
 // Not here: which version a request goes to, padding, retries, the cutting rule (BatchFormer).
 #pragma once
 
@@ -17,15 +19,17 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "daemon/batching/batch_former.h"
+#include "daemon/batching/cost_model.h"
 
 namespace digit {
 
 class BatchScheduler {
  public:
   struct QueueOptions {
-    std::string name;  // "mnist/3f2a", for messages
-    BatchFormer::Options batching;
-    int max_queued_images = 4096;  // beyond this Submit() refuses; guess, until measured
+    std::string name;               // "mnist/3f2a", for messages
+    BatchFormer::Options batching;  // its max_queue_wait is also the bound on the predicted wait
+    CostModel cost;                 // what is known beforehand, from warm-up
+    int max_queued_images = 4096;   // beyond this Submit() refuses; guess, until measured
   };
   // One version's queue. Opaque; made by AddQueue, closed by CloseQueue.
   class Queue;
@@ -34,19 +38,26 @@ class BatchScheduler {
     Batch batch;                   // never empty; `dead` already answered
   };
 
-  explicit BatchScheduler(const Clock* clock);  // not owned
-  ~BatchScheduler();                            // answers what still waits with UNAVAILABLE
+  // Executors are numbered 0 .. num_executors - 1, at least one. `clock` is not owned.
+  BatchScheduler(const Clock* clock, int num_executors);
+  ~BatchScheduler();  // answers what still waits with UNAVAILABLE
 
   // `owner` is handed back by OwnerOf(); it must outlive the queue's last batch.
   std::shared_ptr<Queue> AddQueue(QueueOptions options, void* owner) ABSL_LOCKS_EXCLUDED(mu_);
   static void* OwnerOf(const Queue& queue);
 
   // Never blocks. All or nothing: on OK each task is handed out or failed exactly once, on an executor; on error the
-  // tasks stay with the caller and Fail() is not called. RESOURCE_EXHAUSTED: full. UNAVAILABLE: closed or shut down.
+  // tasks stay with the caller and Fail() is not called. `tasks` are of one class and have one deadline; not empty.
+  // RESOURCE_EXHAUSTED, with the time to retry after: full, would wait longer than max_queue_wait, or would miss the
+  // deadline. UNAVAILABLE: closed, shut down, or no executor is usable. DEADLINE_EXCEEDED, CANCELLED: too late already.
   absl::Status Submit(Queue* queue, absl::Span<std::unique_ptr<Task>> tasks) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Blocks until a batch is due. False after Shutdown(), once nothing waits any more.
-  bool TakeBatch(Work* work) ABSL_LOCKS_EXCLUDED(mu_);
+  // Blocks until a batch is due that `executor` may run. Calling it says that the executor's last batch, if any, is
+  // done; its time goes into the cost model. False after Shutdown(), once nothing waits any more.
+  bool TakeBatch(int executor, Work* work) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Whether `executor` may run this queue's batches; true at first. When none may, what waits fails with UNAVAILABLE.
+  void SetUsable(Queue* queue, int executor, bool usable) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Submit() to it is refused from now on; what waits still runs.
   void CloseQueue(Queue* queue) ABSL_LOCKS_EXCLUDED(mu_);
@@ -57,14 +68,25 @@ class BatchScheduler {
   int num_queued_images() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
+  // What an executor is doing.
+  struct Running {
+    std::shared_ptr<Queue> queue;  // null: idle
+    int num_images = 0;
+    SteadyTime since, expected_end;
+  };
+
+  absl::Status CheckAdmission(const Queue& queue, absl::Span<const std::unique_ptr<Task>> tasks, int num_images,
+                              SteadyTime now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void FinishRunning(int executor, SteadyTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The next batch that is due by deficit round robin, or an empty one and when to look again.
-  bool TakeDue(SteadyTime now, Work* work, SteadyTime* next_due) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool TakeDue(int executor, SteadyTime now, Work* work, SteadyTime* next_due) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ForgetClosedAndEmpty() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Clock* const clock_;
 
   mutable Mutex mu_;
   CondVar work_due_;
+  std::vector<Running> running_ ABSL_GUARDED_BY(mu_);  // by executor
   std::vector<std::shared_ptr<Queue>> queues_ ABSL_GUARDED_BY(mu_);
   size_t turn_ ABSL_GUARDED_BY(mu_) = 0;  // index into queues_: whose turn it is
   bool shut_down_ ABSL_GUARDED_BY(mu_) = false;

@@ -1,6 +1,7 @@
 // What waits in a queue. Batching knows how many images a task has and when it is dead, nothing else.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -9,16 +10,31 @@
 
 namespace digit {
 
+// Interactive tasks run first; bulk ones when none waits, or in turns once they have waited for long (BatchFormer).
+enum class Priority { kInteractive, kBulk };
+inline constexpr int kNumPriorities = 2;
+
+// Who asks: tasks of one flow (a stream, a connection) share one turn with all others' (FairQueue).
+using FlowId = uint64_t;
+
+struct TaskClass {
+  Priority priority = Priority::kInteractive;
+  FlowId flow = 0;
+};
+
 class Task {
  public:
   // `num_images`: 1..max_batch_size of the queue it goes to. `deadline`: after it the task must not run.
-  Task(int num_images, SteadyTime deadline) : num_images_(num_images), deadline_(deadline) {}
+  Task(int num_images, SteadyTime deadline, TaskClass task_class = {})
+      : num_images_(num_images), deadline_(deadline), class_(task_class) {}
   virtual ~Task() = default;
   Task(const Task&) = delete;
   Task& operator=(const Task&) = delete;
 
   int num_images() const { return num_images_; }
   SteadyTime deadline() const { return deadline_; }
+  Priority priority() const { return class_.priority; }
+  FlowId flow() const { return class_.flow; }
   SteadyTime entered() const { return entered_; }
   void set_entered(SteadyTime now) { entered_ = now; }
 
@@ -30,15 +46,17 @@ class Task {
  private:
   const int num_images_;
   const SteadyTime deadline_;
+  const TaskClass class_;
   SteadyTime entered_;
 };
 
 enum class CutReason { kNone, kIdleExecutor, kFull, kDelay };
 
 struct Batch {
-  std::vector<std::unique_ptr<Task>> tasks;  // in order of entry; to run
-  std::vector<std::unique_ptr<Task>> dead;   // cancelled or expired; to be answered, never run
-  int num_images = 0;                        // of `tasks`
+  std::vector<std::unique_ptr<Task>> tasks;    // in order of entry; to run
+  std::vector<std::unique_ptr<Task>> dead;     // cancelled or expired; to be answered, never run
+  std::vector<std::unique_ptr<Task>> overdue;  // waited longer than promised; to be answered, never run
+  int num_images = 0;                          // of `tasks`
   CutReason reason = CutReason::kNone;
 };
 

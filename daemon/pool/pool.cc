@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/threads.h"
@@ -13,45 +15,45 @@
 namespace digit {
 namespace {
 
-absl::Status WarmUp(InferenceEngine& engine, int max_batch_size) {
-  const std::vector<uint8_t> pixels(static_cast<size_t>(max_batch_size) * kImagePixels);
-  std::vector<float> scores(static_cast<size_t>(max_batch_size) * engine.num_classes());
-  for (int n = 1;; n = std::min(2 * n, max_batch_size)) {
-    RETURN_IF_ERROR(engine.Infer(absl::MakeConstSpan(pixels).subspan(0, size_t{1} * n * kImagePixels),
-                                 absl::MakeSpan(scores).subspan(0, size_t{1} * n * engine.num_classes())));
-    if (n == max_batch_size) return absl::OkStatus();
-  }
-}
+constexpr int kMaxBatchSize = 1024;
 
 bool AllFinite(absl::Span<const float> values) {
   return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
 }
 
+absl::Status CheckAllowedSizes(const std::vector<int>& sizes, int max_batch_size) {
+  const bool ascending = std::adjacent_find(sizes.begin(), sizes.end(), std::greater_equal<>()) == sizes.end();
+  if (sizes.empty() || (ascending && sizes.front() >= 1 && sizes.back() == max_batch_size)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("allowed_batch_sizes is ", absl::StrJoin(sizes, ","),
+                                                 ", must ascend and end with max_batch_size, ", max_batch_size));
+}
+
+// The caller may have gone while the batch was on its way to the executor.
+absl::Status WhyNotToRun(const Task& task, SteadyTime now) {
+  if (task.cancelled()) return absl::CancelledError("the caller cancelled the request");
+  if (task.deadline() <= now) return absl::DeadlineExceededError("the deadline passed just before the request ran");
+  return absl::OkStatus();
+}
+
 }  // namespace
-
-PlacedModel::~PlacedModel() {
-  if (queue_ != nullptr) pool_->scheduler_.CloseQueue(queue_.get());
-}
-
-absl::Status PlacedModel::Submit(absl::Span<std::unique_ptr<Task>> tasks) {
-  return pool_->scheduler_.Submit(queue_.get(), tasks);
-}
-
-const std::vector<std::string>& PlacedModel::executor_names() const { return pool_->executor_names(); }
 
 absl::StatusOr<std::unique_ptr<Pool>> Pool::Create(Options options) {
   if (options.devices.empty()) return absl::InvalidArgumentError("pool: no devices");
   if (options.replicas < 1 || options.replicas > 1024) {
     return absl::InvalidArgumentError(absl::StrCat("replicas is ", options.replicas, ", must be in 1..1024"));
   }
-  if (options.max_batch_size < 1 || options.max_batch_size > 1024) {
+  if (options.max_batch_size < 1 || options.max_batch_size > kMaxBatchSize) {
     return absl::InvalidArgumentError(
-        absl::StrCat("max_batch_size is ", options.max_batch_size, ", must be in 1..1024"));
+        absl::StrCat("max_batch_size is ", options.max_batch_size, ", must be in 1..", kMaxBatchSize));
   }
+  RETURN_IF_ERROR(CheckAllowedSizes(options.allowed_batch_sizes, options.max_batch_size));
   return std::unique_ptr<Pool>(new Pool(std::move(options)));
 }
 
-Pool::Pool(Options options) : options_(std::move(options)), scheduler_(options_.clock) {
+Pool::Pool(Options options)
+    : options_(std::move(options)),
+      scheduler_(options_.clock, static_cast<int>(options_.devices.size()) * options_.replicas),
+      repair_(options_.clock) {
   for (const Device& device : options_.devices) {
     for (int replica = 0; replica < options_.replicas; ++replica) {
       executor_devices_.push_back(device);
@@ -67,68 +69,112 @@ Pool::Pool(Options options) : options_(std::move(options)), scheduler_(options_.
 Pool::~Pool() { Drain(); }
 
 void Pool::Drain() {
+  repair_.Stop();
   scheduler_.Shutdown();
   for (std::thread& executor : executors_) {
     if (executor.joinable()) executor.join();
   }
 }
 
-absl::StatusOr<std::shared_ptr<PlacedModel>> Pool::Place(const std::string& name, Model* model) {
+absl::StatusOr<std::shared_ptr<PlacedModel>> Pool::Place(const std::string& name, std::shared_ptr<Model> model) {
   std::vector<std::unique_ptr<InferenceEngine>> engines;
-  for (size_t i = 0; i < executor_devices_.size(); ++i) {
-    const Device& device = executor_devices_[i];
-    ASSIGN_OR_RETURN(std::unique_ptr<InferenceEngine> engine, options_.engines->Create(*model, device));
-    if (engines.empty()) RETURN_IF_ERROR(FitSpec(engine->num_classes(), model));
+  CostModel cost;
+  for (int i = 0; i < static_cast<int>(executor_devices_.size()); ++i) {
+    ASSIGN_OR_RETURN(std::unique_ptr<InferenceEngine> engine, options_.engines->Create(*model, executor_devices_[i]));
+    if (i == 0) RETURN_IF_ERROR(FitSpec(engine->num_classes(), model.get()));
     // The replicas of a device compute alike: one of them answers for all.
     if (i % options_.replicas == 0) RETURN_IF_ERROR(CheckReference(*engine, *model));
-    RETURN_IF_ERROR(WarmUp(*engine, options_.max_batch_size));
+    RETURN_IF_ERROR(WarmUp(*engine, &cost));
     engines.push_back(std::move(engine));
   }
-  std::shared_ptr<PlacedModel> placed(new PlacedModel(this, std::move(engines), options_.max_batch_size));
-  placed->queue_ = scheduler_.AddQueue(
-      {.name = name,
-       .batching = {.max_batch_size = options_.max_batch_size, .max_queue_delay = options_.max_queue_delay},
-       .max_queued_images = options_.max_queued_images},
-      placed.get());
+  std::shared_ptr<PlacedModel> placed(
+      new PlacedModel(this, std::move(model), std::move(engines), options_.max_batch_size));
+  placed->queue_ = scheduler_.AddQueue({.name = name,
+                                        .batching = {.max_batch_size = options_.max_batch_size,
+                                                     .max_queue_delay = options_.max_queue_delay,
+                                                     .max_queue_wait = options_.max_queue_wait},
+                                        .cost = cost,
+                                        .max_queued_images = options_.max_queued_images},
+                                       placed.get());
   return placed;
+}
+
+absl::Status Pool::WarmUp(InferenceEngine& engine, CostModel* cost) {
+  std::vector<int> sizes = options_.allowed_batch_sizes;
+  if (sizes.empty()) {
+    for (int n = 1; n < options_.max_batch_size; n *= 2) sizes.push_back(n);
+    sizes.push_back(options_.max_batch_size);
+  }
+  std::vector<uint8_t> pixels(static_cast<size_t>(options_.max_batch_size) * kImagePixels);
+  std::vector<float> scores;
+  for (const bool is_first_round : {true, false}) {  // in the first one an engine allocates and compiles
+    for (int n : sizes) {
+      const SteadyTime start = options_.clock->Now();
+      RETURN_IF_ERROR(Infer(engine, n, &pixels, &scores));
+      if (!is_first_round) cost->Observe(n, options_.clock->Now() - start);
+    }
+  }
+  return absl::OkStatus();
+}
+
+int Pool::PaddedSize(int num_images) const {
+  const std::vector<int>& sizes = options_.allowed_batch_sizes;
+  const auto found = std::lower_bound(sizes.begin(), sizes.end(), num_images);
+  return found == sizes.end() ? num_images : *found;
+}
+
+// The first `num_images` of `pixels`, padded; `scores` gets one row for each image and each blank.
+absl::Status Pool::Infer(InferenceEngine& engine, int num_images, std::vector<uint8_t>* pixels,
+                         std::vector<float>* scores) {
+  const size_t padded = PaddedSize(num_images);
+  pixels->resize(padded * kImagePixels);
+  std::fill(pixels->begin() + static_cast<int64_t>(num_images) * kImagePixels, pixels->end(), uint8_t{0});
+  scores->resize(padded * engine.num_classes());
+  RETURN_IF_ERROR(engine.Infer(*pixels, absl::MakeSpan(*scores)));
+  if (!AllFinite(*scores)) return absl::InternalError("the engine gave scores that are not finite");
+  return absl::OkStatus();
 }
 
 void Pool::RunExecutor(int index) {
   std::vector<uint8_t> pixels;
   std::vector<float> scores;
   BatchScheduler::Work work;
-  while (scheduler_.TakeBatch(&work)) {
+  while (scheduler_.TakeBatch(index, &work)) {
     auto* placed = static_cast<PlacedModel*>(BatchScheduler::OwnerOf(*work.queue));
-    RunBatch(index, placed, std::move(work.batch), &pixels, &scores);
+    RunBatch(index, placed, &work.batch, &pixels, &scores);
     work = {};
   }
 }
 
 // `placed` is alive while any task of the batch is: each holds on to it.
-void Pool::RunBatch(int index, PlacedModel* placed, Batch batch, std::vector<uint8_t>* pixels,
+void Pool::RunBatch(int index, PlacedModel* placed, Batch* batch, std::vector<uint8_t>* pixels,
                     std::vector<float>* scores) {
   InferenceEngine& engine = *placed->engines_[index];
   const size_t classes = engine.num_classes();
-  pixels->resize(static_cast<size_t>(batch.num_images) * kImagePixels);
-  scores->resize(batch.num_images * classes);
   BatchReport report{.started = options_.clock->Now(),
-                     .batch_size = batch.num_images,
-                     .reason = batch.reason,
+                     .reason = batch->reason,
                      .executor = executor_names_[index],
-                     .engine = engine.name()};
+                     .engine = placed->engine_name()};
+  pixels->resize(static_cast<size_t>(batch->num_images) * kImagePixels);
   uint8_t* destination = pixels->data();
-  for (const std::unique_ptr<Task>& task : batch.tasks) {
+  for (std::unique_ptr<Task>& task : batch->tasks) {
+    const absl::Status why_not = WhyNotToRun(*task, report.started);
+    if (!why_not.ok()) {
+      task->Fail(why_not);
+      task = nullptr;
+      continue;
+    }
     static_cast<InferenceTask&>(*task).PackPixels(destination);
     destination += static_cast<size_t>(task->num_images()) * kImagePixels;
+    report.batch_size += task->num_images();
   }
-  absl::Status status = engine.Infer(*pixels, absl::MakeSpan(*scores));
-  if (status.ok() && !AllFinite(*scores)) status = absl::InternalError("the engine gave scores that are not finite");
+  if (report.batch_size == 0) return;
+  const absl::Status status = Infer(engine, report.batch_size, pixels, scores);
   report.compute = options_.clock->Now() - report.started;
-  if (!status.ok()) {
-    LogError("batch failed", {{"executor", report.executor}, {"engine", report.engine}, {"error", status}});
-  }
+  if (!status.ok()) TakeOut(index, placed, status);
   absl::Span<const float> rest = *scores;
-  for (const std::unique_ptr<Task>& task : batch.tasks) {
+  for (const std::unique_ptr<Task>& task : batch->tasks) {
+    if (task == nullptr) continue;
     const size_t size = task->num_images() * classes;
     if (status.ok()) {
       static_cast<InferenceTask&>(*task).Complete(rest.subspan(0, size), report);
@@ -137,6 +183,45 @@ void Pool::RunBatch(int index, PlacedModel* placed, Batch batch, std::vector<uin
     }
     rest.remove_prefix(size);
   }
+}
+
+void Pool::TakeOut(int executor, PlacedModel* placed, const absl::Status& why) {
+  LogError("engine taken out", {{"executor", executor_names_[executor]},
+                                {"engine", placed->engine_name()},
+                                {"model", placed->model_->path},
+                                {"error", why}});
+  scheduler_.SetUsable(placed->queue_.get(), executor, false);
+  if (placed->SetWorking(executor, false, why.message())) options_.on_serving_change();
+  RepairLater(executor, placed, 1);
+}
+
+void Pool::RepairLater(int executor, PlacedModel* placed, int attempt) {
+  repair_.At(options_.clock->Now() + RepairPause(attempt), [this, executor, attempt, weak = placed->weak_from_this()] {
+    const std::shared_ptr<PlacedModel> still_there = weak.lock();
+    if (still_there != nullptr) Repair(executor, still_there.get(), attempt);
+  });
+}
+
+void Pool::Repair(int executor, PlacedModel* placed, int attempt) {
+  absl::StatusOr<std::unique_ptr<InferenceEngine>> engine = Rebuild(executor, *placed->model_);
+  if (!engine.ok()) {
+    LogError("engine could not be rebuilt",
+             {{"executor", executor_names_[executor]}, {"model", placed->model_->path}, {"error", engine.status()}});
+    return RepairLater(executor, placed, attempt + 1);
+  }
+  placed->engines_[executor] = *std::move(engine);
+  LogInfo("engine rebuilt", {{"executor", executor_names_[executor]}, {"model", placed->model_->path}});
+  scheduler_.SetUsable(placed->queue_.get(), executor, true);
+  if (placed->SetWorking(executor, true, "")) options_.on_serving_change();
+}
+
+absl::StatusOr<std::unique_ptr<InferenceEngine>> Pool::Rebuild(int executor, const Model& model) {
+  ASSIGN_OR_RETURN(std::unique_ptr<InferenceEngine> engine,
+                   options_.engines->Create(model, executor_devices_[executor]));
+  RETURN_IF_ERROR(CheckReference(*engine, model));
+  CostModel unused;
+  RETURN_IF_ERROR(WarmUp(*engine, &unused));
+  return engine;
 }
 
 }  // namespace digit

@@ -1,10 +1,12 @@
 // Executors on devices, and the models placed on them.
 //
 // An executor is a thread that belongs to a device, not to a model; it holds one engine of every placed model and runs
-// whatever batch the scheduler hands it. Threads: one per executor, named "exec-cpu0", joined by the destructor.
-// Thread-safe.
+// whatever batch the scheduler hands it. An engine that fails or answers what is not finite is taken out: its batch
+// fails, other executors go on, and the engine is built anew with growing pauses. Threads: one per executor, named
+// "exec-cpu:0", and "pool-repair"; joined by Drain(). Thread-safe.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -13,48 +15,26 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "daemon/batching/batch_scheduler.h"
+#include "daemon/pool/engine_repair.h"
 #include "daemon/pool/inference_task.h"
+#include "daemon/pool/placed_model.h"
 #include "model/engine/inference_engine.h"
 #include "model/engine/model.h"
 
 namespace digit {
 
-class Pool;
-
-// A model with an engine on every executor and a queue of its own. Made by Pool::Place; destroying it closes the queue,
-// so whoever submits to it keeps it alive until the answer.
-class PlacedModel {
- public:
-  ~PlacedModel();
-
-  // Never blocks; all or nothing, as BatchScheduler::Submit. Tasks must be InferenceTasks of 1..max_batch_size images.
-  absl::Status Submit(absl::Span<std::unique_ptr<Task>> tasks);
-
-  int max_batch_size() const { return max_batch_size_; }
-  int num_classes() const { return engines_.front()->num_classes(); }
-  absl::string_view engine_name() const { return engines_.front()->name(); }
-  const std::vector<std::string>& executor_names() const;
-
- private:
-  friend class Pool;
-  PlacedModel(Pool* pool, std::vector<std::unique_ptr<InferenceEngine>> engines, int max_batch_size)
-      : pool_(pool), engines_(std::move(engines)), max_batch_size_(max_batch_size) {}
-
-  Pool* const pool_;                                             // outlives this
-  const std::vector<std::unique_ptr<InferenceEngine>> engines_;  // by executor; [i] is used by executor i only
-  const int max_batch_size_;
-  std::shared_ptr<BatchScheduler::Queue> queue_;
-};
-
 class Pool {
  public:
   struct Options {
     std::vector<Device> devices = {Device{}};
-    int replicas = 1;         // executors per device, >= 1
-    int max_batch_size = 32;  // images
+    int replicas = 1;                      // executors per device, >= 1
+    int max_batch_size = 32;               // images
+    std::vector<int> allowed_batch_sizes;  // smaller batches are padded with blanks; empty: any size
     absl::Duration max_queue_delay = absl::ZeroDuration();
-    int max_queued_images = 4096;      // per model version
-    EngineFactory* engines = nullptr;  // not owned; required
+    absl::Duration max_queue_wait = absl::InfiniteDuration();
+    int max_queued_images = 4096;                     // per model version
+    EngineFactory* engines = nullptr;                 // not owned; required
+    std::function<void()> on_serving_change = [] {};  // a model's serving() changed; on any thread, must not block
     const Clock* clock = SteadyClock();
   };
 
@@ -64,9 +44,9 @@ class Pool {
   ~Pool();
 
   // Makes an engine for every executor, checks one of each device against the model's reference inputs and runs every
-  // power-of-two batch size once, all on the calling thread: slow. `name` is for messages. Fits the model's spec to the
-  // engine (FitSpec), which is the last change to it.
-  absl::StatusOr<std::shared_ptr<PlacedModel>> Place(const std::string& name, Model* model);
+  // allowed (or power-of-two) batch size twice, all on the calling thread: slow. `name` is for messages. Fits the
+  // model's spec to the engine (FitSpec), which is the last change to it.
+  absl::StatusOr<std::shared_ptr<PlacedModel>> Place(const std::string& name, std::shared_ptr<Model> model);
 
   // Stops taking tasks, runs what waits, joins the executors. Idempotent.
   void Drain();
@@ -78,12 +58,20 @@ class Pool {
   friend class PlacedModel;
   explicit Pool(Options options);
   void RunExecutor(int index);
-  void RunBatch(int index, PlacedModel* placed, Batch batch, std::vector<uint8_t>* pixels, std::vector<float>* scores);
+  void RunBatch(int index, PlacedModel* placed, Batch* batch, std::vector<uint8_t>* pixels, std::vector<float>* scores);
+  absl::Status Infer(InferenceEngine& engine, int num_images, std::vector<uint8_t>* pixels, std::vector<float>* scores);
+  int PaddedSize(int num_images) const;
+  absl::Status WarmUp(InferenceEngine& engine, CostModel* cost);  // adds what it took to `cost`
+  void TakeOut(int executor, PlacedModel* placed, const absl::Status& why);
+  void RepairLater(int executor, PlacedModel* placed, int attempt);
+  void Repair(int executor, PlacedModel* placed, int attempt);
+  absl::StatusOr<std::unique_ptr<InferenceEngine>> Rebuild(int executor, const Model& model);
 
   const Options options_;
   std::vector<Device> executor_devices_;     // by executor
   std::vector<std::string> executor_names_;  // by executor: "cpu:0", "cuda:1:0"
   BatchScheduler scheduler_;
+  EngineRepair repair_;
   std::vector<std::thread> executors_;
 };
 

@@ -39,11 +39,13 @@ absl::Status ModelRegistry::Add(const std::string& name, const std::string& vers
   auto live = std::make_shared<LiveModel>();
   live->name = name;
   live->version = version;
-  live->model = std::move(model);
+  auto placing = std::make_shared<Model>(std::move(model));
+  live->model = placing;
   live->live_since = now;
-  absl::StatusOr<std::shared_ptr<PlacedModel>> placed = pool_->Place(absl::StrCat(name, "/", version), &live->model);
+  absl::StatusOr<std::shared_ptr<PlacedModel>> placed =
+      pool_->Place(absl::StrCat(name, "/", version), std::move(placing));
   if (!placed.ok()) {
-    const std::string prefix = absl::StrCat("model '", live->model.path, "': ");
+    const std::string prefix = absl::StrCat("model '", live->model->path, "': ");
     absl::string_view reason = placed.status().message();
     while (absl::ConsumePrefix(&reason, prefix)) {  // an engine that is made from the file names it already
     }
@@ -52,7 +54,7 @@ absl::Status ModelRegistry::Add(const std::string& name, const std::string& vers
   live->placed = *std::move(placed);
   LogInfo("model live", {{"model", name},
                          {"version", version},
-                         {"file", live->model.path},
+                         {"file", live->model->path},
                          {"engine", live->placed->engine_name()},
                          {"executors", absl::StrJoin(live->placed->executor_names(), ",")}});
   MutexLock lock(&mu_);

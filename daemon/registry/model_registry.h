@@ -22,8 +22,8 @@ namespace digit {
 // One version that answers requests. Immutable.
 struct LiveModel {
   std::string name;
-  std::string version;  // number of its folder, or the first 12 hex digits of the file's SHA-256
-  Model model;
+  std::string version;                 // number of its folder, or the first 12 hex digits of the file's SHA-256
+  std::shared_ptr<const Model> model;  // never null
   std::shared_ptr<PlacedModel> placed;
   absl::Time live_since;  // wall time, for people
 };

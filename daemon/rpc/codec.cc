@@ -110,7 +110,7 @@ void EncodeRecognize(const RecognizeResult& result, const v1::RecognizeOptions& 
   response->set_model(result.model->name);
   response->set_version(result.model->version);
   response->mutable_results()->Reserve(static_cast<int>(result.images.size()));
-  for (const ImageResult& image : result.images) EncodeImage(image, result.model->model.spec, response->add_results());
+  for (const ImageResult& image : result.images) EncodeImage(image, result.model->model->spec, response->add_results());
   if (options.include_timing()) EncodeTiming(result.timing, response->mutable_timing());
 }
 
@@ -120,19 +120,19 @@ void EncodeModel(const LiveModel& model, bool is_default, v1::Model* out) {
   v1::ModelVersion* version = out->add_versions();
   version->set_version(model.version);
   version->set_state(v1::MODEL_STATE_LIVE);
-  version->set_sha256(model.model.sha256);
-  for (const std::string& label : model.model.spec.labels) version->add_labels(label);
+  version->set_sha256(model.model->sha256);
+  for (const std::string& label : model.model->spec.labels) version->add_labels(label);
   version->set_engine(std::string(model.placed->engine_name()));
   for (const std::string& executor : model.placed->executor_names()) version->add_executors(executor);
-  for (const Accuracy& accuracy : model.model.spec.accuracy) {
+  for (const Accuracy& accuracy : model.model->spec.accuracy) {
     v1::ModelAccuracy* entry = version->add_accuracy();
     entry->set_set(accuracy.set);
     entry->set_accuracy(accuracy.accuracy);
     entry->set_images(accuracy.images);
   }
-  version->set_writer(model.model.spec.writer);
+  version->set_writer(model.model->spec.writer);
   version->mutable_live_since()->set_seconds(absl::ToUnixSeconds(model.live_since));
-  version->set_path(model.model.path);
+  version->set_path(model.model->path);
 }
 
 }  // namespace digit

@@ -22,8 +22,8 @@ class RecognizeStreamReactor final
  public:
   struct Options {
     int max_unanswered_images = 256;
-    SteadyTime deadline = SteadyTime::InfiniteFuture();  // of the RPC
-    const Clock* clock = SteadyClock();                  // not owned
+    SteadyTime deadline = SteadyTime::InfiniteFuture();    // of the RPC
+    const Clock* clock = SteadyClock();                    // not owned
     std::function<void(RecognizeStreamReactor*)> on_done;  // the last call before it deletes itself
   };
   RecognizeStreamReactor(const Options& options, Recognizer* recognizer);  // not owned

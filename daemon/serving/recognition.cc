@@ -102,7 +102,7 @@ void Recognition::Decode(int image) {
     result.status = IsCancelled() ? absl::CancelledError("the caller cancelled the request")
                                   : absl::DeadlineExceededError("the deadline passed before the image was decoded");
   } else {
-    const FramedImage framed = FrameImage(call_.images[image].bytes, result_.model->model.spec.framing, limits_);
+    const FramedImage framed = FrameImage(call_.images[image].bytes, result_.model->model->spec.framing, limits_);
     if (framed.problem == ImageProblem::kNone) {
       framed_[image] = framed.pixels;
     } else {
@@ -167,7 +167,7 @@ void Recognition::FillChunk(absl::Span<const int> indices, uint8_t* destination)
 
 void Recognition::CompleteChunk(absl::Span<const int> indices, absl::Span<const float> scores,
                                 const BatchReport& report, SteadyTime entered) {
-  const ModelSpec& spec = result_.model->model.spec;
+  const ModelSpec& spec = result_.model->model->spec;
   for (int image : indices) {
     result_.images[image].prediction = Interpret(spec, scores.subspan(0, spec.num_classes()));
     scores.remove_prefix(spec.num_classes());

@@ -3,6 +3,7 @@
 
 #include <limits>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/mutex.h"
@@ -20,6 +21,22 @@ class FakeEngineControl {
   void set_behaviour(Behaviour behaviour) {
     MutexLock lock(&mu_);
     behaviour_ = behaviour;
+  }
+  // The next `n` calls of Infer() fail (with Behaviour::kFail or kNan); then it is as before.
+  void FailNext(int n, Behaviour how = Behaviour::kFail) {
+    MutexLock lock(&mu_);
+    fail_next_ = n;
+    fail_how_ = how;
+  }
+  // The next `n` engines cannot be made.
+  void FailNextCreations(int n) {
+    MutexLock lock(&mu_);
+    fail_creations_ = n;
+  }
+  // On which devices engines were made, in order.
+  std::vector<std::string> created_on() const {
+    MutexLock lock(&mu_);
+    return created_on_;
   }
   // While held, Infer() blocks.
   void Hold(bool held) {
@@ -43,6 +60,16 @@ class FakeEngineControl {
 
  private:
   friend class FakeEngine;
+  friend class FakeEngineFactory;
+  bool EnterCreate(const Device& device) {
+    MutexLock lock(&mu_);
+    if (fail_creations_ > 0) {
+      --fail_creations_;
+      return false;
+    }
+    created_on_.push_back(device.ToString());
+    return true;
+  }
   Behaviour Enter(int batch_size) {
     MutexLock lock(&mu_);
     batch_sizes_.push_back(batch_size);
@@ -50,12 +77,20 @@ class FakeEngineControl {
     changed_.NotifyAll();
     while (held_) changed_.Wait(&mu_);
     --waiting_;
+    if (fail_next_ > 0) {
+      --fail_next_;
+      return fail_how_;
+    }
     return behaviour_;
   }
 
   mutable Mutex mu_;
   CondVar changed_;
   Behaviour behaviour_ ABSL_GUARDED_BY(mu_) = Behaviour::kAnswer;
+  int fail_next_ ABSL_GUARDED_BY(mu_) = 0;
+  Behaviour fail_how_ ABSL_GUARDED_BY(mu_) = Behaviour::kFail;
+  int fail_creations_ ABSL_GUARDED_BY(mu_) = 0;
+  std::vector<std::string> created_on_ ABSL_GUARDED_BY(mu_);
   bool held_ ABSL_GUARDED_BY(mu_) = false;
   int waiting_ ABSL_GUARDED_BY(mu_) = 0;
   std::vector<int> batch_sizes_ ABSL_GUARDED_BY(mu_);
@@ -84,7 +119,8 @@ class FakeEngine : public InferenceEngine {
 
 class FakeEngineFactory : public EngineFactory {
  public:
-  absl::StatusOr<std::unique_ptr<InferenceEngine>> Create(const Model&, const Device&) override {
+  absl::StatusOr<std::unique_ptr<InferenceEngine>> Create(const Model&, const Device& device) override {
+    if (!control_.EnterCreate(device)) return absl::InternalError("scripted failure of Create()");
     return std::make_unique<FakeEngine>(&control_);
   }
   FakeEngineControl& control() { return control_; }

@@ -20,6 +20,13 @@ std::unique_ptr<Task> MakeTask(int id, int images = 1, SteadyTime deadline = Ste
   return std::make_unique<FakeTask>(id, images, deadline, std::move(fate));
 }
 
+std::unique_ptr<Task> MakeTask(int id, TaskClass task_class, int images = 1) {
+  return std::make_unique<FakeTask>(id, images, SteadyTime::InfiniteFuture(), std::make_shared<FakeTaskFate>(),
+                                    task_class);
+}
+
+constexpr TaskClass kBulk = {.priority = Priority::kBulk};
+
 std::vector<int> Ids(const std::vector<std::unique_ptr<Task>>& tasks) {
   std::vector<int> ids;
   for (const auto& task : tasks) ids.push_back(IdOf(*task));
@@ -92,6 +99,49 @@ TEST(BatchFormerTest, ADeadTaskDoesNotMakeAYoungOneDue) {
   EXPECT_EQ(former.NextDue(), kT0 + absl::Milliseconds(9));
 }
 
+TEST(BatchFormerTest, InteractiveTasksGoFirstAndAlone) {
+  BatchFormer former({.max_batch_size = 4});
+  former.Add(MakeTask(1, kBulk), kT0);
+  former.Add(MakeTask(2, TaskClass{}), kT0);
+  former.Add(MakeTask(3, kBulk), kT0);
+  EXPECT_THAT(Ids(former.TakeReady(kT0, kAny).tasks), ElementsAre(2));
+  EXPECT_THAT(Ids(former.TakeReady(kT0, kAny).tasks), ElementsAre(1, 3));
+}
+
+TEST(BatchFormerTest, AgedBulkTasksGetEveryOtherBatch) {
+  BatchFormer former({.max_batch_size = 1, .bulk_ageing = absl::Milliseconds(100)});
+  for (int id = 0; id < 3; ++id) former.Add(MakeTask(id, kBulk), kT0);
+  for (int id = 10; id < 16; ++id) former.Add(MakeTask(id, TaskClass{}), kT0);
+  const auto take = [&](absl::Duration after) { return Ids(former.TakeReady(kT0 + after, kAny).tasks).at(0); };
+  EXPECT_EQ(take(absl::Milliseconds(98)), 10);
+  EXPECT_EQ(take(absl::Milliseconds(99)), 11);
+  std::vector<int> order;
+  for (int i = 0; i < 7; ++i) order.push_back(take(absl::Milliseconds(100 + i)));
+  EXPECT_THAT(order, ElementsAre(0, 12, 1, 13, 2, 14, 15));
+}
+
+TEST(BatchFormerTest, WhatWaitedLongerThanPromisedIsOverdue) {
+  BatchFormer former({.max_batch_size = 4, .max_queue_wait = absl::Milliseconds(50)});
+  former.Add(MakeTask(1), kT0);
+  former.Add(MakeTask(2), kT0 + absl::Milliseconds(1));
+  const Batch batch = former.TakeReady(kT0 + absl::Milliseconds(51), kAny);
+  EXPECT_THAT(Ids(batch.overdue), ElementsAre(1));
+  EXPECT_THAT(Ids(batch.tasks), ElementsAre(2));
+}
+
+TEST(BatchFormerTest, ImagesAheadCountsWhatRunsBefore) {
+  BatchFormer former({.max_batch_size = 8});  // a quantum of 2
+  const TaskClass me = {.flow = 1}, greedy = {.flow = 2}, bulk = {.priority = Priority::kBulk, .flow = 3};
+  EXPECT_EQ(former.ImagesAhead(me, 1), 0);
+  for (int i = 0; i < 10; ++i) former.Add(MakeTask(i, greedy), kT0);
+  EXPECT_EQ(former.ImagesAhead(greedy, 1), 10);
+  EXPECT_EQ(former.ImagesAhead(me, 1), 3);  // what the other flow may take while mine waits for its turn
+  EXPECT_EQ(former.ImagesAhead(bulk, 1), 10);
+  for (int i = 0; i < 5; ++i) former.Add(MakeTask(i, bulk), kT0);
+  EXPECT_EQ(former.ImagesAhead(bulk, 1), 15);
+  EXPECT_EQ(former.ImagesAhead(me, 1), 6);  // bulk tasks may have aged
+}
+
 // Property: over random histories nothing is lost or handed out twice, order and bounds hold.
 TEST(BatchFormerTest, RandomHistoriesLoseNothingAndKeepOrderAndBounds) {
   for (uint32_t seed = 1; seed <= 200; ++seed) {
@@ -123,6 +173,58 @@ TEST(BatchFormerTest, RandomHistoriesLoseNothingAndKeepOrderAndBounds) {
     }
     EXPECT_EQ(static_cast<int>(former.TakeAll().size()), added - 1 - last_seen);
     EXPECT_EQ(former.num_images(), 0);
+  }
+}
+
+// The same with flows, priorities, cancellation and a bound on the wait: each task comes out exactly once, a batch is
+// of one priority, and what is handed out to run is alive.
+TEST(BatchFormerTest, RandomHistoriesWithFlowsAndPrioritiesHandOutEachTaskOnce) {
+  for (uint32_t seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    std::mt19937 random(seed);
+    const int max_batch = 1 + static_cast<int>(random() % 9);
+    const absl::Duration max_wait = absl::Milliseconds(5 + random() % 20);
+    BatchFormer former({.max_batch_size = max_batch,
+                        .max_queue_delay = absl::Milliseconds(random() % 3),
+                        .max_queue_wait = max_wait,
+                        .bulk_ageing = absl::Milliseconds(random() % 5)});
+    SteadyTime now = kT0;
+    std::vector<int> seen;  // how often, by id
+    std::vector<std::shared_ptr<FakeTaskFate>> fates;
+    int waiting_images = 0;
+    for (int step = 0; step < 300; ++step) {
+      now = now + absl::Milliseconds(random() % 2);
+      if (random() % 3 != 0) {
+        const int id = static_cast<int>(seen.size()), images = 1 + static_cast<int>(random() % max_batch);
+        const TaskClass task_class = {random() % 2 == 0 ? Priority::kInteractive : Priority::kBulk, random() % 4};
+        seen.push_back(0);
+        fates.push_back(std::make_shared<FakeTaskFate>());
+        former.Add(
+            std::make_unique<FakeTask>(id, images, now + absl::Milliseconds(random() % 30), fates.back(), task_class),
+            now);
+        waiting_images += images;
+      } else if (!fates.empty() && random() % 4 == 0) {
+        fates[random() % fates.size()]->cancelled = true;
+      } else {
+        const Batch batch = former.TakeReady(now, 1 + static_cast<int>(random() % (2 * max_batch)));
+        for (const auto* list : {&batch.tasks, &batch.dead, &batch.overdue}) {
+          for (const auto& task : *list) {
+            ++seen[IdOf(*task)];
+            waiting_images -= task->num_images();
+          }
+        }
+        for (const auto& task : batch.tasks) {
+          EXPECT_EQ(task->priority(), batch.tasks[0]->priority());
+          EXPECT_FALSE(task->cancelled());
+          EXPECT_GT(task->deadline(), now);
+          EXPECT_LE(now - task->entered(), max_wait);
+        }
+        EXPECT_LE(batch.num_images, max_batch);
+      }
+      EXPECT_EQ(former.num_images(), waiting_images);
+    }
+    for (const auto& task : former.TakeAll()) ++seen[IdOf(*task)];
+    EXPECT_THAT(seen, ::testing::Each(1));
   }
 }
 

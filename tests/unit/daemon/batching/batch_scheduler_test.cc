@@ -3,6 +3,7 @@
 #include <atomic>
 #include <thread>
 
+#include "base/retry_after.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/fake_task.h"
@@ -16,11 +17,19 @@ using ::testing::ElementsAre;
 class BatchSchedulerTest : public ::testing::Test {
  protected:
   std::shared_ptr<BatchScheduler::Queue> AddQueue(int max_batch_size, absl::Duration delay = absl::ZeroDuration(),
-                                                  int max_queued = 100) {
-    return scheduler_.AddQueue({.name = "m/1",
-                                .batching = {.max_batch_size = max_batch_size, .max_queue_delay = delay},
-                                .max_queued_images = max_queued},
-                               nullptr);
+                                                  int max_queued = 100,
+                                                  absl::Duration max_wait = absl::InfiniteDuration()) {
+    return scheduler_.AddQueue(
+        {.name = "m/1",
+         .batching = {.max_batch_size = max_batch_size, .max_queue_delay = delay, .max_queue_wait = max_wait},
+         .max_queued_images = max_queued},
+        nullptr);
+  }
+  // A batch that takes `took` on executor 0, so that the cost model knows.
+  void RunBatchThatTakes(const std::shared_ptr<BatchScheduler::Queue>& queue, int images, absl::Duration took) {
+    ASSERT_TRUE(Submit(queue, 0, images).ok());
+    Take();
+    clock_.Advance(took);
   }
   absl::Status Submit(const std::shared_ptr<BatchScheduler::Queue>& queue, int id, int images = 1,
                       absl::Duration timeout = absl::InfiniteDuration()) {
@@ -31,14 +40,14 @@ class BatchSchedulerTest : public ::testing::Test {
   std::vector<int> Take() {
     BatchScheduler::Work work;
     std::vector<int> ids;
-    if (!scheduler_.TakeBatch(&work)) return {-1};
+    if (!scheduler_.TakeBatch(0, &work)) return {-1};
     for (const auto& task : work.batch.tasks) ids.push_back(IdOf(*task));
     return ids;
   }
 
   SimulatedClock clock_;
   std::shared_ptr<FakeTaskFate> fate_ = std::make_shared<FakeTaskFate>();
-  BatchScheduler scheduler_{&clock_};
+  BatchScheduler scheduler_{&clock_, 2};
 };
 
 TEST_F(BatchSchedulerTest, HandsOutWhatWaits) {
@@ -84,6 +93,88 @@ TEST_F(BatchSchedulerTest, HandsOutAPartBatchOnceTheDelayPasses) {
   EXPECT_THAT(ids, ElementsAre(1));
 }
 
+TEST_F(BatchSchedulerTest, WhatIsLateOnEntryIsRefused) {
+  auto queue = AddQueue(4);
+  EXPECT_EQ(Submit(queue, 1, 1, absl::ZeroDuration()).code(), absl::StatusCode::kDeadlineExceeded);
+  fate_->cancelled = true;
+  EXPECT_EQ(Submit(queue, 1).code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(BatchSchedulerTest, RefusesWhatWouldWaitTooLongOnceItKnowsTheCost) {
+  auto queue = AddQueue(4, absl::ZeroDuration(), 100, absl::Milliseconds(100));
+  scheduler_.SetUsable(queue.get(), 1, false);
+  for (int i = 0; i < 3; ++i) RunBatchThatTakes(queue, 4, absl::Milliseconds(40));
+  RunBatchThatTakes(queue, 4, absl::ZeroDuration());  // still running: 40 ms to go
+  ASSERT_TRUE(Submit(queue, 1, 4).ok());              // waits 40 ms
+  ASSERT_TRUE(Submit(queue, 2, 4).ok());              // 80 ms
+  const absl::Status status = Submit(queue, 3, 4);    // 120 ms
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("the limit is 100 ms"));
+  EXPECT_NEAR(absl::ToDoubleMilliseconds(*RetryAfterOf(status)), 20, 1);
+  clock_.Advance(absl::Milliseconds(20));  // the running batch is that much further
+  EXPECT_TRUE(Submit(queue, 3, 4).ok());
+}
+
+TEST_F(BatchSchedulerTest, RefusesWhatWouldMissItsDeadline) {
+  auto queue = AddQueue(4);
+  scheduler_.SetUsable(queue.get(), 1, false);
+  for (int i = 0; i < 3; ++i) RunBatchThatTakes(queue, 4, absl::Milliseconds(40));
+  RunBatchThatTakes(queue, 4, absl::ZeroDuration());
+  EXPECT_EQ(Submit(queue, 1, 4, absl::Milliseconds(80)).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(Submit(queue, 1, 4, absl::Milliseconds(100)).ok());
+}
+
+TEST_F(BatchSchedulerTest, AGreedyFlowDoesNotCostALonelyOneItsPlace) {
+  auto queue = AddQueue(4, absl::ZeroDuration(), 1000, absl::Milliseconds(100));
+  scheduler_.SetUsable(queue.get(), 1, false);
+  for (int i = 0; i < 3; ++i) RunBatchThatTakes(queue, 4, absl::Milliseconds(20));
+  RunBatchThatTakes(queue, 4, absl::ZeroDuration());
+  const auto submit = [&](FlowId flow) {
+    std::vector<std::unique_ptr<Task>> tasks;
+    tasks.push_back(std::make_unique<FakeTask>(1, 1, SteadyTime::InfiniteFuture(), fate_, TaskClass{.flow = flow}));
+    return scheduler_.Submit(queue.get(), absl::MakeSpan(tasks));
+  };
+  int let_in = 0;
+  while (submit(1).ok()) ++let_in;
+  EXPECT_GT(let_in, 10);
+  EXPECT_TRUE(submit(2).ok());
+}
+
+TEST_F(BatchSchedulerTest, OverdueTasksAreAnsweredAsOverload) {
+  auto queue = AddQueue(4, absl::ZeroDuration(), 100, absl::Milliseconds(100));
+  ASSERT_TRUE(Submit(queue, 1).ok());
+  clock_.Advance(absl::Milliseconds(101));
+  ASSERT_TRUE(Submit(queue, 2).ok());
+  EXPECT_THAT(Take(), ElementsAre(2));
+  EXPECT_EQ(fate_->failures, 1);
+  EXPECT_EQ(fate_->failure, absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(BatchSchedulerTest, AnExecutorGetsOnlyWhatItMayRun) {
+  auto broken = AddQueue(4), sound = AddQueue(4);
+  ASSERT_TRUE(Submit(broken, 1).ok());
+  scheduler_.SetUsable(broken.get(), 0, false);
+  ASSERT_TRUE(Submit(sound, 2).ok());
+  EXPECT_THAT(Take(), ElementsAre(2));
+  BatchScheduler::Work work;
+  ASSERT_TRUE(scheduler_.TakeBatch(1, &work));
+  EXPECT_EQ(IdOf(*work.batch.tasks[0]), 1);
+}
+
+TEST_F(BatchSchedulerTest, WithoutAnyExecutorWhatWaitsFailsAndNewWorkIsRefused) {
+  auto queue = AddQueue(4);
+  ASSERT_TRUE(Submit(queue, 1).ok());
+  scheduler_.SetUsable(queue.get(), 0, false);
+  EXPECT_EQ(fate_->failures, 0);
+  scheduler_.SetUsable(queue.get(), 1, false);
+  EXPECT_EQ(fate_->failures, 1);
+  EXPECT_EQ(fate_->failure, absl::StatusCode::kUnavailable);
+  EXPECT_EQ(Submit(queue, 2).code(), absl::StatusCode::kUnavailable);
+  scheduler_.SetUsable(queue.get(), 0, true);
+  EXPECT_TRUE(Submit(queue, 3).ok());
+  EXPECT_THAT(Take(), ElementsAre(3));
+}
+
 TEST_F(BatchSchedulerTest, VersionsTakeTurns) {
   auto busy = AddQueue(2), quiet = AddQueue(2);
   for (int id = 0; id < 6; ++id) ASSERT_TRUE(Submit(busy, id).ok());
@@ -112,14 +203,14 @@ TEST_F(BatchSchedulerTest, ShutdownHandsOutWhatWaitsAtOnceThenEnds) {
 
 TEST_F(BatchSchedulerTest, ManyThreadsLoseNothing) {
   constexpr int kProducers = 4, kTasksEach = 2000;
-  BatchScheduler scheduler(SteadyClock());
+  BatchScheduler scheduler(SteadyClock(), 2);
   auto queue = scheduler.AddQueue({.name = "m/1", .batching = {.max_batch_size = 8}, .max_queued_images = 1 << 20}, {});
   std::vector<std::atomic<int>> seen(kProducers * kTasksEach);
   std::vector<std::thread> executors, producers;
   for (int e = 0; e < 2; ++e) {
-    executors.emplace_back([&] {
+    executors.emplace_back([&, e] {
       BatchScheduler::Work work;
-      while (scheduler.TakeBatch(&work)) {
+      while (scheduler.TakeBatch(e, &work)) {
         for (const auto& task : work.batch.tasks) ++seen[IdOf(*task)];
       }
     });

@@ -1,0 +1,55 @@
+#include "daemon/batching/admission.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "base/retry_after.h"
+
+namespace digit {
+namespace {
+
+// Predictions are averages; the answer must also be encoded and travel. Guess.
+constexpr double kDeadlineMargin = 1.1;
+
+std::string Millis(absl::Duration d) { return absl::StrCat(absl::ToInt64Milliseconds(d), " ms"); }
+
+absl::Status Refuse(absl::string_view message, absl::Duration retry_after) {
+  return WithRetryAfter(absl::ResourceExhaustedError(message),
+                        std::clamp(retry_after, absl::Milliseconds(1), absl::Seconds(30)));
+}
+
+}  // namespace
+
+Prediction PredictWait(absl::Span<const absl::Duration> busy, absl::Duration ahead, absl::Duration own,
+                       absl::Duration last) {
+  absl::Duration soonest = absl::InfiniteDuration(), sum = absl::ZeroDuration();
+  for (const absl::Duration left : busy) {
+    soonest = std::min(soonest, left);
+    sum += left;
+  }
+  const absl::Duration before = ahead + own - last;
+  // Executors share what waits; without anything before it the work starts when the first of them is idle.
+  Prediction prediction;
+  prediction.wait =
+      before > absl::ZeroDuration() ? std::max(soonest, (sum + before) / static_cast<int64_t>(busy.size())) : soonest;
+  prediction.finish = prediction.wait + last;
+  return prediction;
+}
+
+absl::Status Admit(const Prediction& prediction, const AdmissionLimits& limits, absl::Duration time_left) {
+  if (prediction.wait > limits.max_queue_wait) {
+    return Refuse(absl::StrCat("overloaded: the request would wait ", Millis(prediction.wait), ", the limit is ",
+                               Millis(limits.max_queue_wait)),
+                  prediction.wait - limits.max_queue_wait);
+  }
+  // An idle executor lets everything in: a model that was once measured too slow must get the chance to show better.
+  const absl::Duration needed = prediction.finish * kDeadlineMargin;
+  if (prediction.wait > absl::ZeroDuration() && needed > time_left) {
+    return Refuse(
+        absl::StrCat("overloaded: the answer would take ", Millis(needed), ", the deadline is in ", Millis(time_left)),
+        needed - time_left);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace digit

@@ -1,0 +1,50 @@
+#include "daemon/pool/placed_model.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/pool/pool.h"
+
+namespace digit {
+
+PlacedModel::PlacedModel(Pool* pool, std::shared_ptr<const Model> model,
+                         std::vector<std::unique_ptr<InferenceEngine>> engines, int max_batch_size)
+    : pool_(pool),
+      model_(std::move(model)),
+      max_batch_size_(max_batch_size),
+      num_classes_(engines.front()->num_classes()),
+      engine_name_(engines.front()->name()),
+      engines_(std::move(engines)),
+      num_working_(static_cast<int>(engines_.size())) {
+  for (const std::string& executor : pool->executor_names()) states_.push_back({.executor = executor});
+}
+
+PlacedModel::~PlacedModel() {
+  if (queue_ != nullptr) pool_->scheduler_.CloseQueue(queue_.get());
+}
+
+absl::Status PlacedModel::Submit(absl::Span<std::unique_ptr<Task>> tasks) {
+  return pool_->scheduler_.Submit(queue_.get(), tasks);
+}
+
+std::vector<EngineState> PlacedModel::engine_states() const {
+  MutexLock lock(&mu_);
+  return states_;
+}
+
+bool PlacedModel::SetWorking(int executor, bool working, absl::string_view error) {
+  MutexLock lock(&mu_);
+  EngineState& state = states_[executor];
+  state.working = working;
+  if (!working) {
+    ++state.failures;
+    state.last_error = std::string(error);
+  }
+  const auto now = std::count_if(states_.begin(), states_.end(), [](const EngineState& s) { return s.working; });
+  const int before = num_working_.exchange(static_cast<int>(now), std::memory_order_relaxed);
+  return (before > 0) != (now > 0);
+}
+
+const std::vector<std::string>& PlacedModel::executor_names() const { return pool_->executor_names(); }
+
+}  // namespace digit

@@ -1,0 +1,67 @@
+// A model with an engine on every executor of a pool, and a queue of its own.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "daemon/batching/batch_scheduler.h"
+#include "model/engine/inference_engine.h"
+#include "model/engine/model.h"
+
+namespace digit {
+
+class Pool;
+
+// What became of one executor's engine.
+struct EngineState {
+  std::string executor;  // "cpu:0"
+  bool working = true;
+  int64_t failures = 0;  // how often it was taken out
+  std::string last_error;
+};
+
+// Made by Pool::Place; destroying it closes the queue, so whoever submits to it keeps it alive until the answer.
+// Thread-safe.
+class PlacedModel : public std::enable_shared_from_this<PlacedModel> {
+ public:
+  ~PlacedModel();
+
+  // Never blocks; all or nothing, as BatchScheduler::Submit. Tasks must be InferenceTasks of 1..max_batch_size images.
+  absl::Status Submit(absl::Span<std::unique_ptr<Task>> tasks);
+
+  // Whether at least one engine works.
+  bool serving() const { return num_working_.load(std::memory_order_relaxed) > 0; }
+  std::vector<EngineState> engine_states() const ABSL_LOCKS_EXCLUDED(mu_);
+
+  int max_batch_size() const { return max_batch_size_; }
+  int num_classes() const { return num_classes_; }
+  absl::string_view engine_name() const { return engine_name_; }
+  const std::vector<std::string>& executor_names() const;
+
+ private:
+  friend class Pool;
+  // Returns whether that changed serving().
+  bool SetWorking(int executor, bool working, absl::string_view error) ABSL_LOCKS_EXCLUDED(mu_);
+
+  PlacedModel(Pool* pool, std::shared_ptr<const Model> model, std::vector<std::unique_ptr<InferenceEngine>> engines,
+              int max_batch_size);
+
+  Pool* const pool_;  // outlives this
+  const std::shared_ptr<const Model> model_;
+  const int max_batch_size_;
+  const int num_classes_;
+  const std::string engine_name_;
+  // By executor. [i] is used by executor i while it is usable there, by the repair thread while it is not.
+  std::vector<std::unique_ptr<InferenceEngine>> engines_;
+  std::shared_ptr<BatchScheduler::Queue> queue_;
+  std::atomic<int> num_working_;
+
+  mutable Mutex mu_;
+  std::vector<EngineState> states_ ABSL_GUARDED_BY(mu_);  // by executor
+};
+
+}  // namespace digit
