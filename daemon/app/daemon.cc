@@ -1,6 +1,7 @@
 #include "daemon/app/daemon.h"
 
 #include <chrono>
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -34,7 +35,9 @@ Pool::Options PoolOptionsOf(const DaemonConfig& config, std::vector<Device> devi
   return {.devices = std::move(devices),
           .replicas = config.replicas > 0 ? config.replicas : UsableCores(),
           .max_batch_size = config.max_batch_size,
+          .allowed_batch_sizes = config.allowed_batch_sizes,
           .max_queue_delay = config.max_queue_delay,
+          .max_queue_wait = config.max_queue_wait,
           .max_queued_images = config.max_queued_images,
           .engines = engines};
 }
@@ -97,8 +100,17 @@ struct Daemon::Parts {
   std::unique_ptr<DecodePool> decode_pool;
   std::unique_ptr<Recognizer> recognizer;
   std::unique_ptr<DigitServiceImpl> service;
+  Mutex health_mu;
   HealthServiceImpl health;
   std::unique_ptr<grpc::Server> server;
+
+  // Any thread; the last one to enter has the newest state.
+  void UpdateHealth() {
+    MutexLock lock(&health_mu);
+    std::map<std::string, bool> models;
+    for (const ModelHandle& model : registry->List()) models[model->name] = model->placed->serving();
+    health.SetModels(std::move(models));
+  }
 };
 
 Daemon::Daemon() : parts_(std::make_unique<Parts>()) {}
@@ -117,7 +129,9 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
   Parts& parts = *daemon->parts_;
   parts.config = config;
   parts.engines = MakeEngineFactory({.engine = EngineChoiceOf(config.engine)});
-  ASSIGN_OR_RETURN(parts.pool, Pool::Create(PoolOptionsOf(config, std::move(devices), parts.engines.get())));
+  Pool::Options pool_options = PoolOptionsOf(config, std::move(devices), parts.engines.get());
+  pool_options.on_serving_change = [&parts] { parts.UpdateHealth(); };
+  ASSIGN_OR_RETURN(parts.pool, Pool::Create(std::move(pool_options)));
   parts.registry = std::make_unique<ModelRegistry>(parts.pool.get());
   for (const std::string& text : config.models) {
     const ModelFlag model = ParseModelFlag(text);
@@ -145,6 +159,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
                                                "HOST:PORT"));
   }
   daemon->address_ = absl::StrCat(config.listen.substr(0, config.listen.rfind(':')), ":", port);
+  parts.UpdateHealth();
   parts.health.SetServing(true);
   return daemon;
 }

@@ -78,6 +78,9 @@ absl::Status Validate(const DaemonConfig& config) {
   if (config.max_queue_delay < absl::ZeroDuration() || config.max_queue_delay > absl::Seconds(10)) {
     problems.Add("max-queue-delay", "must be in 0..10 s");
   }
+  if (config.max_queue_wait <= absl::ZeroDuration() || config.max_queue_wait > absl::Hours(1)) {
+    problems.Add("max-queue-wait", "must be above 0 and at most 1 h");
+  }
   if (config.drain_timeout < absl::ZeroDuration() || config.drain_timeout > absl::Hours(1)) {
     problems.Add("drain-timeout", "must be in 0..1 h");
   }
@@ -87,15 +90,17 @@ absl::Status Validate(const DaemonConfig& config) {
 std::string FormatConfig(const DaemonConfig& config) {
   std::string models = absl::StrJoin(
       config.models, ", ", [](std::string* out, const std::string& model) { absl::StrAppend(out, "\"", model, "\""); });
-  return absl::StrCat(
-      "model = [", models, "]\nlisten = \"", config.listen, "\"\ndevices = \"", config.devices,
-      "\"\nreplicas = ", config.replicas, "\nengine = \"", config.engine,
-      "\"\nmax-batch-size = ", config.max_batch_size, "\nmax-queue-delay = \"",
-      absl::FormatDuration(config.max_queue_delay), "\"\nmax-queued-images = ", config.max_queued_images,
-      "\nmax-images-per-call = ", config.max_images_per_call,
-      "\nmax-unanswered-images = ", config.max_unanswered_images, "\nmax-message-bytes = ", config.max_message_bytes,
-      "\ndecode-threads = ", config.decode_threads, "\ndrain-timeout = \"", absl::FormatDuration(config.drain_timeout),
-      "\"\nlog-level = \"", config.log_level, "\"\n");
+  return absl::StrCat("model = [", models, "]\nlisten = \"", config.listen, "\"\ndevices = \"", config.devices,
+                      "\"\nreplicas = ", config.replicas, "\nengine = \"", config.engine,
+                      "\"\nmax-batch-size = ", config.max_batch_size, "\nmax-queue-delay = \"",
+                      absl::FormatDuration(config.max_queue_delay), "\"\nallowed-batch-sizes = [",
+                      absl::StrJoin(config.allowed_batch_sizes, ", "), "]\nmax-queue-wait = \"",
+                      absl::FormatDuration(config.max_queue_wait), "\"\nmax-queued-images = ", config.max_queued_images,
+                      "\nmax-images-per-call = ", config.max_images_per_call,
+                      "\nmax-unanswered-images = ", config.max_unanswered_images,
+                      "\nmax-message-bytes = ", config.max_message_bytes, "\ndecode-threads = ", config.decode_threads,
+                      "\ndrain-timeout = \"", absl::FormatDuration(config.drain_timeout), "\"\nlog-level = \"",
+                      config.log_level, "\"\n");
 }
 
 }  // namespace digit

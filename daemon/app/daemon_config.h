@@ -26,7 +26,9 @@ struct DaemonConfig {
   std::string engine = "auto";  // auto, cpu, torch
   int max_batch_size = 32;      // images
   absl::Duration max_queue_delay = absl::ZeroDuration();
-  int max_queued_images = 4096;  // per model
+  std::vector<int> allowed_batch_sizes;              // smaller batches are padded; empty: any size
+  absl::Duration max_queue_wait = absl::Seconds(1);  // what would wait longer is refused
+  int max_queued_images = 4096;                      // per model
   int max_images_per_call = 1024;
   int max_unanswered_images = 256;  // per stream
   int64_t max_message_bytes = 16 << 20;

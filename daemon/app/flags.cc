@@ -57,6 +57,12 @@ void AddOptions(CLI::App* app, DaemonConfig* config) {
   app->add_option("--engine", config->engine, "auto, cpu or torch")->type_name("ENGINE");
   app->add_option("--max-batch-size", config->max_batch_size, "Images that run together at most")->type_name("N");
   AddDuration(app, "--max-queue-delay", &config->max_queue_delay, "How long a part-filled batch may wait for company");
+  app->add_option("--allowed-batch-sizes", config->allowed_batch_sizes,
+                  "Pad smaller batches with blanks to one of these, which end with --max-batch-size; default: any size")
+      ->type_name("N,N,...")
+      ->delimiter(',');
+  AddDuration(app, "--max-queue-wait", &config->max_queue_wait,
+              "Refuse what would wait longer, with the time to retry after");
   app->add_option("--max-queued-images", config->max_queued_images, "Images that may wait, per model")->type_name("N");
   app->add_option("--max-images-per-call", config->max_images_per_call, "Images in one message")->type_name("N");
   app->add_option("--max-unanswered-images", config->max_unanswered_images, "Images in flight in one stream")

@@ -18,6 +18,7 @@ struct BatchReport {
   int batch_size = 0;      // images
   CutReason reason = CutReason::kNone;
   absl::string_view executor;  // "cpu:0"; lives as long as the pool
+  absl::string_view device;    // "cpu"; as long
   absl::string_view engine;    // "cpu"; lives as long as the pool's model
 };
 

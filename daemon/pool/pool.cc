@@ -57,6 +57,7 @@ Pool::Pool(Options options)
   for (const Device& device : options_.devices) {
     for (int replica = 0; replica < options_.replicas; ++replica) {
       executor_devices_.push_back(device);
+      device_names_.push_back(device.ToString());
       executor_names_.push_back(absl::StrCat(device.ToString(), ":", replica));
     }
   }
@@ -154,6 +155,7 @@ void Pool::RunBatch(int index, PlacedModel* placed, Batch* batch, std::vector<ui
   BatchReport report{.started = options_.clock->Now(),
                      .reason = batch->reason,
                      .executor = executor_names_[index],
+                     .device = device_names_[index],
                      .engine = placed->engine_name()};
   pixels->resize(static_cast<size_t>(batch->num_images) * kImagePixels);
   uint8_t* destination = pixels->data();

@@ -69,6 +69,7 @@ class Pool {
 
   const Options options_;
   std::vector<Device> executor_devices_;     // by executor
+  std::vector<std::string> device_names_;    // by executor: "cpu", "cuda:1"
   std::vector<std::string> executor_names_;  // by executor: "cpu:0", "cuda:1:0"
   BatchScheduler scheduler_;
   EngineRepair repair_;

@@ -1,5 +1,6 @@
 #include "daemon/rpc/codec.h"
 
+#include "absl/strings/str_cat.h"
 #include "daemon/rpc/status_mapping.h"
 
 namespace digit {
@@ -90,6 +91,21 @@ void EncodeTiming(const RecognizeTiming& timing, v1::Timing* out) {
   out->set_cut_reason(EncodeCutReason(timing.batch.reason));
   out->set_executor(timing.batch.executor.data(), timing.batch.executor.size());
   out->set_engine(timing.batch.engine.data(), timing.batch.engine.size());
+  out->set_device(timing.batch.device.data(), timing.batch.device.size());
+}
+
+absl::string_view NameOf(CutReason reason) {
+  switch (reason) {
+    case CutReason::kNone:
+      return "none";
+    case CutReason::kIdleExecutor:
+      return "idle";
+    case CutReason::kFull:
+      return "full";
+    case CutReason::kDelay:
+      return "delay";
+  }
+  return "none";
 }
 
 }  // namespace
@@ -102,6 +118,7 @@ RecognizeCall DecodeRecognize(const v1::RecognizeRequest& request) {
   for (const v1::Image& image : request.images()) call.images.push_back(DecodeImage(image));
   call.packed_pixels = request.packed_pixels();
   call.include_pixels = request.options().include_pixels();
+  if (request.options().priority() == v1::PRIORITY_BULK) call.task_class.priority = Priority::kBulk;
   return call;
 }
 
@@ -114,12 +131,26 @@ void EncodeRecognize(const RecognizeResult& result, const v1::RecognizeOptions& 
   if (options.include_timing()) EncodeTiming(result.timing, response->mutable_timing());
 }
 
+std::string FormatTimingLine(const RecognizeResult& result) {
+  const RecognizeTiming& timing = result.timing;
+  return absl::StrCat(
+      "decode=", absl::ToInt64Microseconds(timing.decode), "us queue=", absl::ToInt64Microseconds(timing.queue),
+      "us compute=", absl::ToInt64Microseconds(timing.batch.compute), "us batch=", timing.batch.batch_size,
+      " cut=", NameOf(timing.batch.reason), " executor=", timing.batch.executor, " device=", timing.batch.device,
+      " engine=", timing.batch.engine, " model=", result.model->name, "/", result.model->version);
+}
+
 void EncodeModel(const LiveModel& model, bool is_default, v1::Model* out) {
   out->set_name(model.name);
   out->set_is_default(is_default);
   v1::ModelVersion* version = out->add_versions();
   version->set_version(model.version);
-  version->set_state(v1::MODEL_STATE_LIVE);
+  if (model.placed->serving()) {
+    version->set_state(v1::MODEL_STATE_LIVE);
+  } else {
+    version->set_state(v1::MODEL_STATE_NOT_SERVING);
+    version->set_state_reason("the engines of all executors failed and are being rebuilt");
+  }
   version->set_sha256(model.model->sha256);
   for (const std::string& label : model.model->spec.labels) version->add_labels(label);
   version->set_engine(std::string(model.placed->engine_name()));
@@ -133,6 +164,13 @@ void EncodeModel(const LiveModel& model, bool is_default, v1::Model* out) {
   version->set_writer(model.model->spec.writer);
   version->mutable_live_since()->set_seconds(absl::ToUnixSeconds(model.live_since));
   version->set_path(model.model->path);
+  for (const EngineState& state : model.placed->engine_states()) {
+    v1::EngineState* engine = version->add_engines();
+    engine->set_executor(state.executor);
+    engine->set_working(state.working);
+    engine->set_failures(state.failures);
+    engine->set_last_error(state.last_error);
+  }
 }
 
 }  // namespace digit

@@ -13,6 +13,9 @@ RecognizeCall DecodeRecognize(const v1::RecognizeRequest& request);
 void EncodeRecognize(const RecognizeResult& result, const v1::RecognizeOptions& options,
                      v1::RecognizeResponse* response);
 
+// The trailer digit-timing, as digit.proto describes it.
+std::string FormatTimingLine(const RecognizeResult& result);
+
 void EncodeModel(const LiveModel& model, bool is_default, v1::Model* out);
 
 }  // namespace digit

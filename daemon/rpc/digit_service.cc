@@ -4,7 +4,10 @@
 #include <memory>
 #include <utility>
 
+#include "absl/hash/hash.h"
+#include "absl/strings/str_cat.h"
 #include "base/build_info.h"
+#include "base/retry_after.h"
 #include "daemon/rpc/codec.h"
 #include "daemon/rpc/deadline.h"
 #include "daemon/rpc/recognize_stream.h"
@@ -13,16 +16,27 @@
 namespace digit {
 namespace {
 
+constexpr FlowId kConnectionFlow = FlowId{1} << 63;  // set for connections, not for streams
+
+// Unary calls of one connection are one flow.
+FlowId FlowOf(const grpc::CallbackServerContext& context) { return absl::HashOf(context.peer()) | kConnectionFlow; }
+
 // One unary call. Deletes itself when gRPC is done with it, which is after Finish().
 class RecognizeReactor final : public grpc::ServerUnaryReactor {
  public:
-  void Start(Recognizer* recognizer, SteadyTime deadline, const v1::RecognizeRequest* request,
-             v1::RecognizeResponse* response) {
+  void Start(Recognizer* recognizer, SteadyTime deadline, grpc::CallbackServerContext* context,
+             const v1::RecognizeRequest* request, v1::RecognizeResponse* response) {
     RecognizeCall call = DecodeRecognize(*request);
+    call.task_class.flow = FlowOf(*context);
     call.deadline = deadline;
     call.cancelled = cancelled_;
-    recognizer->Recognize(std::move(call), [this, request, response](absl::StatusOr<RecognizeResult> result) {
-      if (result.ok()) EncodeRecognize(*result, request->options(), response);
+    recognizer->Recognize(std::move(call), [this, context, request, response](absl::StatusOr<RecognizeResult> result) {
+      if (result.ok()) {
+        EncodeRecognize(*result, request->options(), response);
+        context->AddTrailingMetadata("digit-timing", FormatTimingLine(*result));
+      } else if (const auto retry_after = RetryAfterOf(result.status())) {
+        context->AddTrailingMetadata(kRetryPushback, absl::StrCat(absl::ToInt64Milliseconds(*retry_after)));
+      }
       Finish(ToGrpcStatus(result.status()));
     });
   }
@@ -42,13 +56,15 @@ grpc::ServerUnaryReactor* DigitServiceImpl::Recognize(grpc::CallbackServerContex
                                                       const v1::RecognizeRequest* request,
                                                       v1::RecognizeResponse* response) {
   auto* reactor = new RecognizeReactor;
-  reactor->Start(recognizer_, DeadlineOf(*context, *options_.clock), request, response);
+  reactor->Start(recognizer_, DeadlineOf(*context, *options_.clock), context, request, response);
   return reactor;
 }
 
 grpc::ServerBidiReactor<v1::RecognizeStreamRequest, v1::RecognizeStreamResponse>* DigitServiceImpl::RecognizeStream(
     grpc::CallbackServerContext* context) {
+  static std::atomic<FlowId> next_stream{0};
   auto* stream = new RecognizeStreamReactor({.max_unanswered_images = options_.max_unanswered_images,
+                                             .flow = next_stream.fetch_add(1) & ~kConnectionFlow,
                                              .deadline = DeadlineOf(*context, *options_.clock),
                                              .clock = options_.clock,
                                              .on_done =

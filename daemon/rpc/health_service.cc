@@ -1,5 +1,8 @@
 #include "daemon/rpc/health_service.h"
 
+#include <utility>
+
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace digit {
@@ -7,16 +10,21 @@ namespace digit {
 using grpc::health::v1::HealthCheckRequest;
 using grpc::health::v1::HealthCheckResponse;
 
+namespace {
+
+constexpr absl::string_view kService = "digit.v1.DigitService";
+
+}  // namespace
+
 // One Watch call. Sends the newest state; states that changed back before they could be sent are skipped.
 class HealthServiceImpl::Watcher final : public grpc::ServerWriteReactor<HealthCheckResponse> {
  public:
-  Watcher(HealthServiceImpl* service, bool is_known) : service_(service), is_known_(is_known) {}
+  Watcher(HealthServiceImpl* service, std::string name) : service_(service), name_(std::move(name)) {}
 
-  void Update(bool serving) {
+  const std::string& name() const { return name_; }
+  void Update(Status status) {
     MutexLock lock(&mu_);
-    wanted_ = !is_known_ ? HealthCheckResponse::SERVICE_UNKNOWN
-              : serving  ? HealthCheckResponse::SERVING
-                         : HealthCheckResponse::NOT_SERVING;
+    wanted_ = status;
     Advance();
   }
   void End() {
@@ -53,7 +61,7 @@ class HealthServiceImpl::Watcher final : public grpc::ServerWriteReactor<HealthC
   }
 
   HealthServiceImpl* const service_;
-  const bool is_known_;
+  const std::string name_;
   Mutex mu_;
   HealthCheckResponse sent_ ABSL_GUARDED_BY(mu_);
   HealthCheckResponse::ServingStatus wanted_ ABSL_GUARDED_BY(mu_) = HealthCheckResponse::UNKNOWN;
@@ -63,14 +71,33 @@ class HealthServiceImpl::Watcher final : public grpc::ServerWriteReactor<HealthC
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
 };
 
-bool HealthServiceImpl::IsKnown(const std::string& service) {
-  return service.empty() || service == "digit.v1.DigitService";
+HealthServiceImpl::Status HealthServiceImpl::StatusOf(const std::string& service) const {
+  bool serving = false;
+  if (service.empty() || service == kService) {
+    for (const auto& [name, model_serves] : models_) serving = serving || model_serves;
+  } else {
+    const bool names_a_model = absl::StartsWith(service, kService) && service[kService.size()] == '/';
+    const auto found = names_a_model ? models_.find(service.substr(kService.size() + 1)) : models_.end();
+    if (found == models_.end()) return HealthCheckResponse::SERVICE_UNKNOWN;
+    serving = found->second;
+  }
+  return serving_ && serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
+}
+
+void HealthServiceImpl::UpdateWatchers() {
+  for (Watcher* watcher : watchers_) watcher->Update(StatusOf(watcher->name()));
 }
 
 void HealthServiceImpl::SetServing(bool serving) {
   MutexLock lock(&mu_);
   serving_ = serving;
-  for (Watcher* watcher : watchers_) watcher->Update(serving);
+  UpdateWatchers();
+}
+
+void HealthServiceImpl::SetModels(std::map<std::string, bool> models) {
+  MutexLock lock(&mu_);
+  models_ = std::move(models);
+  UpdateWatchers();
 }
 
 void HealthServiceImpl::EndWatches() {
@@ -87,25 +114,23 @@ void HealthServiceImpl::Forget(Watcher* watcher) {
 grpc::ServerUnaryReactor* HealthServiceImpl::Check(grpc::CallbackServerContext* context,
                                                    const HealthCheckRequest* request, HealthCheckResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  if (!IsKnown(request->service())) {
-    reactor->Finish(grpc::Status(grpc::StatusCode::NOT_FOUND,
-                                 absl::StrCat("no service '", request->service().substr(0, 100), "'")));
-    return reactor;
-  }
   {
     MutexLock lock(&mu_);
-    response->set_status(serving_ ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING);
+    response->set_status(StatusOf(request->service()));
   }
-  reactor->Finish(grpc::Status::OK);
+  const bool known = response->status() != HealthCheckResponse::SERVICE_UNKNOWN;
+  reactor->Finish(known ? grpc::Status::OK
+                        : grpc::Status(grpc::StatusCode::NOT_FOUND,
+                                       absl::StrCat("no service '", request->service().substr(0, 100), "'")));
   return reactor;
 }
 
 grpc::ServerWriteReactor<HealthCheckResponse>* HealthServiceImpl::Watch(grpc::CallbackServerContext*,
                                                                         const HealthCheckRequest* request) {
-  auto* watcher = new Watcher(this, IsKnown(request->service()));
+  auto* watcher = new Watcher(this, request->service());
   MutexLock lock(&mu_);
   watchers_.insert(watcher);
-  watcher->Update(serving_);
+  watcher->Update(StatusOf(watcher->name()));
   if (ended_) watcher->End();
   return watcher;
 }

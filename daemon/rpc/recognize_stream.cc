@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/retry_after.h"
 #include "daemon/rpc/codec.h"
 #include "daemon/rpc/status_mapping.h"
 
@@ -62,6 +63,7 @@ void RecognizeStreamReactor::Recognize(Slot* slot) {
     MutexLock lock(&mu_);
     unanswered_images_ += slot->num_images;
   }
+  call.task_class.flow = options_.flow;
   call.cancelled = cancelled_;
   const absl::StatusOr<SteadyTime> deadline = DeadlineOf(slot->request, options_.deadline, options_.clock->Now());
   if (!deadline.ok()) return Answer(slot, deadline.status());
@@ -77,6 +79,11 @@ void RecognizeStreamReactor::Answer(Slot* slot, absl::StatusOr<RecognizeResult> 
     v1::StreamError* error = slot->response.mutable_error();
     error->set_code(static_cast<int>(result.status().code()));
     error->set_message(PublicMessage(result.status()));
+    if (const auto retry_after = RetryAfterOf(result.status())) {
+      error->mutable_retry_after()->set_seconds(absl::ToInt64Seconds(*retry_after));
+      error->mutable_retry_after()->set_nanos(
+          static_cast<int>(absl::ToInt64Nanoseconds(*retry_after % absl::Seconds(1))));
+    }
   }
   Next next;
   {

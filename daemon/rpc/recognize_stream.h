@@ -22,6 +22,7 @@ class RecognizeStreamReactor final
  public:
   struct Options {
     int max_unanswered_images = 256;
+    FlowId flow = 0;                                       // of this stream
     SteadyTime deadline = SteadyTime::InfiniteFuture();    // of the RPC
     const Clock* clock = SteadyClock();                    // not owned
     std::function<void(RecognizeStreamReactor*)> on_done;  // the last call before it deletes itself

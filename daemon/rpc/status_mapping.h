@@ -13,6 +13,9 @@ namespace digit {
 
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
+// The trailer that carries a status's RetryAfterOf() in milliseconds; gRPC's own retries heed it.
+inline constexpr char kRetryPushback[] = "grpc-retry-pushback-ms";
+
 // The text a caller may see; for errors inside answers. Logs what it hides.
 std::string PublicMessage(const absl::Status& status);
 

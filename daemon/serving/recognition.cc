@@ -50,8 +50,8 @@ void SetError(ErrorReason reason, absl::string_view message, ImageResult* result
 // Up to max_batch_size images of the call, run together.
 class Recognition::ChunkTask : public InferenceTask {
  public:
-  ChunkTask(std::shared_ptr<Recognition> recognition, std::vector<int> indices, SteadyTime deadline)
-      : InferenceTask(static_cast<int>(indices.size()), deadline),
+  ChunkTask(std::shared_ptr<Recognition> recognition, std::vector<int> indices, const RecognizeCall& call)
+      : InferenceTask(static_cast<int>(indices.size()), call.deadline, call.task_class),
         recognition_(std::move(recognition)),
         indices_(std::move(indices)) {}
 
@@ -119,7 +119,7 @@ void Recognition::Submit() {
   std::vector<std::unique_ptr<Task>> tasks;
   std::vector<int> indices;
   const auto cut = [&] {
-    tasks.push_back(std::make_unique<ChunkTask>(shared_from_this(), std::move(indices), call_.deadline));
+    tasks.push_back(std::make_unique<ChunkTask>(shared_from_this(), std::move(indices), call_));
     indices.clear();
   };
   absl::Status expired;

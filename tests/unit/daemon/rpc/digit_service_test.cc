@@ -1,8 +1,10 @@
 #include "daemon/rpc/digit_service.h"
 
 #include <atomic>
+#include <future>
 #include <thread>
 
+#include "absl/strings/numbers.h"
 #include "daemon/rpc/health_service.h"
 #include "daemon/rpc/status_mapping.h"
 #include "gmock/gmock.h"
@@ -26,6 +28,14 @@ std::string Raw(int c) {
   return bytes;
 }
 
+std::string TrailerOf(const grpc::ClientContext& context, const std::string& name) {
+  const auto found = context.GetServerTrailingMetadata().find(name);
+  if (found == context.GetServerTrailingMetadata().end()) return "";
+  return std::string(found->second.data(), found->second.size());
+}
+
+constexpr int kMaxQueuedImages = 64;
+
 // The real services on port 0, real clients, a FakeEngine.
 class DigitServiceTest : public ::testing::Test {
  protected:
@@ -48,7 +58,8 @@ class DigitServiceTest : public ::testing::Test {
   }
 
   FakeEngineFactory engines_;
-  std::unique_ptr<Pool> pool_ = *Pool::Create({.max_batch_size = 4, .engines = &engines_});
+  std::unique_ptr<Pool> pool_ =
+      *Pool::Create({.max_batch_size = 4, .max_queued_images = kMaxQueuedImages, .engines = &engines_});
   ModelRegistry registry_{pool_.get()};
   DecodePool decode_pool_{{.threads = 1}};
   Recognizer recognizer_{{}, &registry_, &decode_pool_};
@@ -78,6 +89,93 @@ TEST_F(DigitServiceTest, RecognizeAnswersWithEverythingAskedFor) {
   EXPECT_EQ(response.version(), "1");
   EXPECT_EQ(response.timing().batch_size(), 1);
   EXPECT_EQ(response.timing().executor(), "cpu:0");
+  EXPECT_EQ(response.timing().device(), "cpu");
+  EXPECT_THAT(TrailerOf(context, "digit-timing"),
+              ::testing::MatchesRegex("decode=0us queue=[0-9]+us compute=[0-9]+us batch=1 cut=idle executor=cpu:0 "
+                                      "device=cpu engine=fake model=fake/1"));
+}
+
+TEST_F(DigitServiceTest, OverloadSaysWhenToRetry) {
+  engines_.control().Hold(true);
+  v1::RecognizeRequest one, many;
+  one.add_images()->set_pixels(Raw(1));
+  for (int i = 0; i < kMaxQueuedImages; ++i) *many.mutable_packed_pixels() += Raw(i);
+  const auto start = [&](grpc::ClientContext* context, const v1::RecognizeRequest& request) {
+    return std::async(std::launch::async, [this, context, &request] {
+      v1::RecognizeResponse response;
+      return stub_->Recognize(context, request, &response);
+    });
+  };
+  grpc::ClientContext running_context, waiting_context, refused_context;
+  auto running = start(&running_context, one);
+  engines_.control().WaitUntilHeld(1);
+  auto waiting = start(&waiting_context, many);
+  while (pool_->num_queued_images() < kMaxQueuedImages) std::this_thread::yield();
+
+  EXPECT_EQ(start(&refused_context, one).get().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  int millis = 0;
+  EXPECT_TRUE(absl::SimpleAtoi(TrailerOf(refused_context, "grpc-retry-pushback-ms"), &millis));
+  EXPECT_GE(millis, 1);
+
+  grpc::ClientContext stream_context;
+  auto stream = stub_->RecognizeStream(&stream_context);
+  v1::RecognizeStreamRequest message;
+  *message.mutable_request() = one;
+  v1::RecognizeStreamResponse answer;
+  ASSERT_TRUE(stream->Write(message));
+  ASSERT_TRUE(stream->Read(&answer));
+  EXPECT_EQ(answer.error().code(), static_cast<int>(grpc::StatusCode::RESOURCE_EXHAUSTED));
+  EXPECT_TRUE(answer.error().has_retry_after());
+  stream->WritesDone();
+  EXPECT_TRUE(stream->Finish().ok());
+
+  engines_.control().Hold(false);
+  EXPECT_TRUE(running.get().ok());
+  EXPECT_TRUE(waiting.get().ok());
+}
+
+TEST_F(DigitServiceTest, ABulkRequestLetsInteractiveOnesPass) {
+  engines_.control().Hold(true);
+  std::vector<std::future<grpc::Status>> calls;
+  std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
+  const auto start = [&](int index, v1::Priority priority) {
+    contexts.push_back(std::make_unique<grpc::ClientContext>());
+    calls.push_back(std::async(std::launch::async, [&, index, priority, context = contexts.back().get()] {
+      v1::RecognizeRequest request;
+      request.add_images()->set_pixels(Raw(index));
+      request.mutable_options()->set_priority(priority);
+      request.mutable_options()->set_include_timing(true);
+      v1::RecognizeResponse response;
+      const grpc::Status status = stub_->Recognize(context, request, &response);
+      EXPECT_EQ(response.timing().batch_size(), 1);  // the bulk image did not travel with the interactive one
+      return status;
+    }));
+  };
+  start(0, v1::PRIORITY_UNSPECIFIED);
+  engines_.control().WaitUntilHeld(1);
+  start(1, v1::PRIORITY_BULK);
+  start(2, v1::PRIORITY_INTERACTIVE);
+  while (pool_->num_queued_images() < 2) std::this_thread::yield();
+  engines_.control().Hold(false);
+  for (auto& call : calls) EXPECT_TRUE(call.get().ok());
+}
+
+TEST_F(DigitServiceTest, AModelWithoutWorkingEnginesIsShownAsNotServing) {
+  engines_.control().FailNext(1);
+  engines_.control().FailNextCreations(1 << 20);
+  v1::RecognizeRequest request;
+  request.add_images()->set_pixels(Raw(1));
+  v1::RecognizeResponse response;
+  grpc::ClientContext failing, refused, asking;
+  EXPECT_EQ(stub_->Recognize(&failing, request, &response).error_code(), grpc::StatusCode::INTERNAL);
+  EXPECT_EQ(stub_->Recognize(&refused, request, &response).error_code(), grpc::StatusCode::UNAVAILABLE);
+  v1::GetModelResponse model;
+  ASSERT_TRUE(stub_->GetModel(&asking, {}, &model).ok());
+  const v1::ModelVersion& version = model.model().versions(0);
+  EXPECT_EQ(version.state(), v1::MODEL_STATE_NOT_SERVING);
+  ASSERT_EQ(version.engines_size(), 1);
+  EXPECT_FALSE(version.engines(0).working());
+  EXPECT_EQ(version.engines(0).failures(), 1);
 }
 
 TEST_F(DigitServiceTest, WrongMessagesHaveTheRightCodes) {
@@ -254,6 +352,7 @@ TEST_F(DigitServiceTest, HealthStartsAsNotServingAndWatchersSeeChanges) {
     EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
   }
   grpc::ClientContext watch_context;
+  health_.SetModels({{"fake", true}});
   auto watch = health_stub_->Watch(&watch_context, {});
   ASSERT_TRUE(watch->Read(&response));
   EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
@@ -268,6 +367,27 @@ TEST_F(DigitServiceTest, HealthStartsAsNotServingAndWatchersSeeChanges) {
   EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 
+TEST_F(DigitServiceTest, HealthOfTheServerIsThatOfItsBestModel) {
+  const auto check = [&](const std::string& service) {
+    HealthCheckRequest request;
+    HealthCheckResponse response;
+    grpc::ClientContext context;
+    request.set_service(service);
+    EXPECT_TRUE(health_stub_->Check(&context, request, &response).ok()) << service;
+    return response.status() == HealthCheckResponse::SERVING;
+  };
+  health_.SetServing(true);
+  EXPECT_FALSE(check(""));  // no model yet
+  health_.SetModels({{"good", true}, {"broken", false}});
+  EXPECT_TRUE(check(""));
+  EXPECT_TRUE(check("digit.v1.DigitService"));
+  EXPECT_TRUE(check("digit.v1.DigitService/good"));
+  EXPECT_FALSE(check("digit.v1.DigitService/broken"));
+  health_.SetModels({{"good", false}, {"broken", false}});
+  EXPECT_FALSE(check(""));
+  EXPECT_FALSE(check("digit.v1.DigitService/good"));
+}
+
 TEST_F(DigitServiceTest, HealthKnowsItsServicesOnly) {
   HealthCheckRequest request;
   HealthCheckResponse response;
@@ -277,6 +397,9 @@ TEST_F(DigitServiceTest, HealthKnowsItsServicesOnly) {
   request.set_service("other");
   grpc::ClientContext unknown;
   EXPECT_EQ(health_stub_->Check(&unknown, request, &response).error_code(), grpc::StatusCode::NOT_FOUND);
+  request.set_service("digit.v1.DigitServiceX");
+  grpc::ClientContext unknown_too;
+  EXPECT_EQ(health_stub_->Check(&unknown_too, request, &response).error_code(), grpc::StatusCode::NOT_FOUND);
   grpc::ClientContext watch_context;
   auto watch = health_stub_->Watch(&watch_context, request);
   ASSERT_TRUE(watch->Read(&response));
