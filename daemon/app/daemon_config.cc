@@ -90,11 +90,14 @@ absl::Status Validate(const DaemonConfig& config) {
 std::string FormatConfig(const DaemonConfig& config) {
   std::string models = absl::StrJoin(
       config.models, ", ", [](std::string* out, const std::string& model) { absl::StrAppend(out, "\"", model, "\""); });
+  std::string sizes;  // an empty list cannot be written in the file
+  if (!config.allowed_batch_sizes.empty()) {
+    sizes = absl::StrCat("allowed-batch-sizes = [", absl::StrJoin(config.allowed_batch_sizes, ", "), "]\n");
+  }
   return absl::StrCat("model = [", models, "]\nlisten = \"", config.listen, "\"\ndevices = \"", config.devices,
                       "\"\nreplicas = ", config.replicas, "\nengine = \"", config.engine,
                       "\"\nmax-batch-size = ", config.max_batch_size, "\nmax-queue-delay = \"",
-                      absl::FormatDuration(config.max_queue_delay), "\"\nallowed-batch-sizes = [",
-                      absl::StrJoin(config.allowed_batch_sizes, ", "), "]\nmax-queue-wait = \"",
+                      absl::FormatDuration(config.max_queue_delay), "\"\n", sizes, "max-queue-wait = \"",
                       absl::FormatDuration(config.max_queue_wait), "\"\nmax-queued-images = ", config.max_queued_images,
                       "\nmax-images-per-call = ", config.max_images_per_call,
                       "\nmax-unanswered-images = ", config.max_unanswered_images,

@@ -71,6 +71,10 @@ TEST(FlagsTest, FlagWinsOverEnvironmentWinsOverFile) {
   std::ofstream(file) << FormatConfig(flags.config);  // what --print-config shows is what --config reads
   const ParsedFlags again = Parse({"--config", file});
   EXPECT_EQ(FormatConfig(again.config), FormatConfig(flags.config));
+  const ParsedFlags with_list = Parse({"--model", "a.pt", "--allowed-batch-sizes", "1,8,32"});
+  EXPECT_THAT(with_list.config.allowed_batch_sizes, ElementsAre(1, 8, 32));
+  std::ofstream(file) << FormatConfig(with_list.config);
+  EXPECT_EQ(FormatConfig(Parse({"--config", file}).config), FormatConfig(with_list.config));
 
   std::ofstream(file) << "model = [\"file.pt\"]\nno-such-key = 1\n";
   EXPECT_EQ(Parse({"--config", file}).exit_code, kExitUsage);

@@ -5,7 +5,6 @@
 #include <thread>
 
 #include "absl/strings/numbers.h"
-#include "daemon/rpc/health_service.h"
 #include "daemon/rpc/status_mapping.h"
 #include "gmock/gmock.h"
 #include "grpcpp/create_channel.h"
@@ -18,8 +17,6 @@
 namespace digit {
 namespace {
 
-using grpc::health::v1::HealthCheckRequest;
-using grpc::health::v1::HealthCheckResponse;
 using ::testing::HasSubstr;
 
 std::string Raw(int c) {
@@ -45,17 +42,12 @@ class DigitServiceTest : public ::testing::Test {
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(&service_);
-    builder.RegisterService(&health_);
     server_ = builder.BuildAndStart();
     ASSERT_NE(server_, nullptr);
     channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials());
     stub_ = v1::DigitService::NewStub(channel_);
-    health_stub_ = grpc::health::v1::Health::NewStub(channel_);
   }
-  void TearDown() override {
-    health_.EndWatches();
-    server_->Shutdown();
-  }
+  void TearDown() override { server_->Shutdown(); }
 
   FakeEngineFactory engines_;
   std::unique_ptr<Pool> pool_ =
@@ -65,11 +57,9 @@ class DigitServiceTest : public ::testing::Test {
   Recognizer recognizer_{{}, &registry_, &decode_pool_};
   SimulatedClock clock_{SteadyClock()->Now()};  // the pool has the real one
   DigitServiceImpl service_{{.max_unanswered_images = 8, .clock = &clock_}, &recognizer_, &registry_};
-  HealthServiceImpl health_;
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::DigitService::Stub> stub_;
-  std::unique_ptr<grpc::health::v1::Health::Stub> health_stub_;
 };
 
 TEST_F(DigitServiceTest, RecognizeAnswersWithEverythingAskedFor) {
@@ -342,70 +332,6 @@ TEST_F(DigitServiceTest, ModelsAreListedAndDescribed) {
   request.set_model("other");
   grpc::ClientContext missing_context;
   EXPECT_EQ(stub_->GetModel(&missing_context, request, &response).error_code(), grpc::StatusCode::NOT_FOUND);
-}
-
-TEST_F(DigitServiceTest, HealthStartsAsNotServingAndWatchersSeeChanges) {
-  HealthCheckResponse response;
-  {
-    grpc::ClientContext context;
-    ASSERT_TRUE(health_stub_->Check(&context, {}, &response).ok());
-    EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
-  }
-  grpc::ClientContext watch_context;
-  health_.SetModels({{"fake", true}});
-  auto watch = health_stub_->Watch(&watch_context, {});
-  ASSERT_TRUE(watch->Read(&response));
-  EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
-  health_.SetServing(true);
-  ASSERT_TRUE(watch->Read(&response));
-  EXPECT_EQ(response.status(), HealthCheckResponse::SERVING);
-  health_.SetServing(false);
-  health_.EndWatches();
-  ASSERT_TRUE(watch->Read(&response));
-  EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
-  EXPECT_FALSE(watch->Read(&response));
-  EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
-}
-
-TEST_F(DigitServiceTest, HealthOfTheServerIsThatOfItsBestModel) {
-  const auto check = [&](const std::string& service) {
-    HealthCheckRequest request;
-    HealthCheckResponse response;
-    grpc::ClientContext context;
-    request.set_service(service);
-    EXPECT_TRUE(health_stub_->Check(&context, request, &response).ok()) << service;
-    return response.status() == HealthCheckResponse::SERVING;
-  };
-  health_.SetServing(true);
-  EXPECT_FALSE(check(""));  // no model yet
-  health_.SetModels({{"good", true}, {"broken", false}});
-  EXPECT_TRUE(check(""));
-  EXPECT_TRUE(check("digit.v1.DigitService"));
-  EXPECT_TRUE(check("digit.v1.DigitService/good"));
-  EXPECT_FALSE(check("digit.v1.DigitService/broken"));
-  health_.SetModels({{"good", false}, {"broken", false}});
-  EXPECT_FALSE(check(""));
-  EXPECT_FALSE(check("digit.v1.DigitService/good"));
-}
-
-TEST_F(DigitServiceTest, HealthKnowsItsServicesOnly) {
-  HealthCheckRequest request;
-  HealthCheckResponse response;
-  request.set_service("digit.v1.DigitService");
-  grpc::ClientContext known;
-  EXPECT_TRUE(health_stub_->Check(&known, request, &response).ok());
-  request.set_service("other");
-  grpc::ClientContext unknown;
-  EXPECT_EQ(health_stub_->Check(&unknown, request, &response).error_code(), grpc::StatusCode::NOT_FOUND);
-  request.set_service("digit.v1.DigitServiceX");
-  grpc::ClientContext unknown_too;
-  EXPECT_EQ(health_stub_->Check(&unknown_too, request, &response).error_code(), grpc::StatusCode::NOT_FOUND);
-  grpc::ClientContext watch_context;
-  auto watch = health_stub_->Watch(&watch_context, request);
-  ASSERT_TRUE(watch->Read(&response));
-  EXPECT_EQ(response.status(), HealthCheckResponse::SERVICE_UNKNOWN);
-  watch_context.TryCancel();
-  EXPECT_FALSE(watch->Finish().ok());
 }
 
 TEST(StatusMappingTest, CodesAreEqualByValueAndMessagesAreBounded) {
