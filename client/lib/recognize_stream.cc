@@ -17,7 +17,7 @@ constexpr absl::Duration kMaxBackoff = absl::Seconds(1);
 constexpr absl::Duration kGrace = absl::Milliseconds(500);
 
 enum Tag : intptr_t { kStart, kRead, kWrite, kWritesDone, kFinish };
-void* AsPointer(Tag tag) { return reinterpret_cast<void*>(tag); }
+void* AsPointer(Tag tag) { return reinterpret_cast<void*>(tag); }  // NOLINT(performance-no-int-to-ptr): gRPC's tags
 
 absl::Duration Backoff(int attempts) { return std::min(kFirstBackoff * (1 << std::min(attempts, 10)), kMaxBackoff); }
 

@@ -82,7 +82,7 @@ class TensorReader {
 
   bool Fits(const Layout& layout) const { return layout.elements <= elements_left_; }
 
-  absl::StatusOr<NamedTensor> Copy(std::string name, Layout layout) {
+  absl::StatusOr<NamedTensor> Copy(std::string name, const Layout& layout) {
     if (!Fits(layout)) {
       return Wrong("tensor ", Quoted(name), " has ", layout.elements,
                    " elements; all tensors together may take at most twice the file's size");

