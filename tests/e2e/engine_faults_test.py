@@ -45,7 +45,7 @@ class EngineFaultsTest(unittest.TestCase):
 
     def recognize(self, daemon, first, *flags):
         result = run(f"{BIN}/digitctl", "--server", daemon.address, "recognize", "--stream", "-o", "json",
-                     f"{self.folder}/{first}.pgm")
+                     *flags, f"{self.folder}/{first}.pgm")
         return json.loads(result.stdout), result
 
     def test_one_engine_fails_and_the_other_goes_on(self):
