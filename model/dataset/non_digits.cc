@@ -176,13 +176,23 @@ FramedPixels Pattern(Random& random) {
   return picture;
 }
 
-constexpr FramedPixels (*kKinds[])(Random&) = {&Scribble, &OtherSign,     &Blob,  &Grid,   &SeveralDigits,
-                                               &CutDigit, &InvertedDigit, &Noise, &Shades, &Pattern};
+constexpr NonDigitKind kKinds[] = {{"scribble", &Scribble},
+                                   {"other sign", &OtherSign},
+                                   {"blob", &Blob},
+                                   {"grid", &Grid},
+                                   {"several digits", &SeveralDigits},
+                                   {"cut digit", &CutDigit},
+                                   {"inverted digit", &InvertedDigit},
+                                   {"noise", &Noise},
+                                   {"shades", &Shades},
+                                   {"pattern", &Pattern}};
 
 }  // namespace
 
+absl::Span<const NonDigitKind> NonDigitKinds() { return kKinds; }
+
 FramedPixels DrawNonDigitPicture(Random& random) {
-  return kKinds[random.UniformInt(0, static_cast<int>(std::size(kKinds)) - 1)](random);
+  return kKinds[random.UniformInt(0, static_cast<int>(std::size(kKinds)) - 1)].draw(random);
 }
 
 }  // namespace digit

@@ -29,7 +29,8 @@ void ForEachElement(int which, Copy copy) {
   }
 }
 
-// Softmax cross entropy with label smoothing; `logits` becomes the gradient.
+// Softmax cross entropy with label smoothing, of a digit, and log(1 + exp(-+energy)), of every picture, since
+// sigmoid(energy) is to be the probability of a digit; `logits` becomes the gradient.
 ShardResult LossGradient(int label, float smoothing, float scale, float* logits) {
   constexpr int kClasses = kDigitCnnClasses;
   ShardResult result;
@@ -39,11 +40,18 @@ ShardResult LossGradient(int label, float smoothing, float scale, float* logits)
   float sum = 0;
   std::array<float, kClasses> exps;
   for (int c = 0; c < kClasses; ++c) sum += exps[c] = std::exp(logits[c] - top);
-  const float log_sum = std::log(sum) + top;
+  const float log_sum = std::log(sum) + top;  // the energy
+  const bool is_digit = label != kNoDigit;
+  const float digit_gradient = 1 / (1 + std::exp(-log_sum)) - (is_digit ? 1.0f : 0.0f);
   for (int c = 0; c < kClasses; ++c) {
-    const float target = smoothing / kClasses + (c == label ? 1 - smoothing : 0);
-    result.loss += target * (log_sum - logits[c]);
-    logits[c] = scale * (exps[c] / sum - target);
+    const float share = exps[c] / sum;
+    float g = digit_gradient * share;
+    if (is_digit) {
+      const float target = smoothing / kClasses + (c == label ? 1 - smoothing : 0);
+      result.loss += target * (log_sum - logits[c]);
+      g += share - target;
+    }
+    logits[c] = scale * g;
   }
   return result;
 }

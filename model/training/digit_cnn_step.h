@@ -45,6 +45,8 @@ class PackedWeights {
   std::vector<float> conv2_, fc1_, fc1_transposed_;
 };
 
+inline constexpr uint8_t kNoDigit = 255;  // the label of a picture that is none of the classes
+
 inline constexpr int kShardImages = 32;  // most images of one pass; measured: 16 to 64 are within 5 %
 
 // Scratch memory of one pass, about 2 MB.
@@ -61,12 +63,15 @@ struct ShardWorkspace {
 void Forward(absl::Span<const float> parameters, const PackedWeights& packed, int images, ShardWorkspace* work);
 
 struct ShardResult {
-  double loss = 0;  // sum of the cross entropies
+  double loss = 0;  // sum of the cross entropies of the digits
   int right = 0;
 };
 
-// After Forward(): the gradient of `scale` * (sum of cross entropies, with label smoothing as in PyTorch's
-// CrossEntropyLoss) goes to `gradient` (kParameters), overwriting it. Labels are 0..9.
+// After Forward(): the gradient of `scale` * the loss goes to `gradient` (kParameters), overwriting it. Labels are 0..9
+// or kNoDigit. The loss is the sum of the digits' cross entropies, with label smoothing as in PyTorch's
+// CrossEntropyLoss, and of the logistic loss of the energy log(sum(exp(logit))) of every picture: above 0 for a digit,
+// below 0 else. Training with other pictures: Hendrycks, Mazeika, Dietterich 2019, "Deep Anomaly Detection with Outlier
+// Exposure"; a loss on the energy: Liu et al. 2020 (calibration.h), whose squared hinges need two margins and a weight.
 ShardResult Backward(absl::Span<const float> parameters, const PackedWeights& packed, int images, float smoothing,
                      float scale, ShardWorkspace* work, absl::Span<float> gradient);
 

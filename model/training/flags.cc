@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/build_info.h"
 #include "base/threads.h"
@@ -23,6 +24,28 @@ Trains the digit network and writes a model file for digitd.
 constexpr char kFooter[] = R"(
 Exit codes: 0 done; 1 failed, the reason is on stderr; 2 wrong command line; 130 stopped by Ctrl-C or SIGTERM, a
 checkpoint is written. Words go to stderr; only evaluate writes to stdout.)";
+
+constexpr char kFetchExamples[] = R"(Examples:
+  digit-train fetch mnist                          into the folder where training looks for it
+  digit-train fetch fashion-mnist --data-dir data/fashion-mnist
+
+Gets the four files of a data set and checks their SHA-256. What is there already is kept.
+)";
+
+constexpr char kEvaluateExamples[] = R"(Examples:
+  digit-train evaluate mnist.pt                    accuracy, errors of each digit, calibration, verdicts
+  digit-train evaluate clothes.pt --dataset fashion-mnist
+
+Says on stdout how good a model of the digit network is on the data set's test pictures.
+)";
+
+constexpr char kShortFooter[] = R"(
+Exit codes: 0 done; 1 failed, the reason is on stderr; 2 wrong command line.)";
+
+std::string CheckSeed(const std::string& text) {
+  int64_t seed = 0;
+  return absl::SimpleAtoi(text, &seed) ? "" : absl::StrCat("'", text, "' is not a whole number of 64 bits");
+}
 
 std::string CacheFolder() {
   // An empty variable counts as unset (XDG Base Directory Specification).
@@ -48,7 +71,9 @@ void AddTrainFlags(CLI::App* app, TrainOptions* options) {
   app->add_option("--epochs", options->recipe.epochs, "passes over the training pictures")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
-  app->add_option("--seed", options->recipe.seed, "the same seed gives the same model")->capture_default_str();
+  app->add_option("--seed", options->recipe.seed, "the same seed gives the same model")
+      ->check(CheckSeed)
+      ->capture_default_str();
   app->add_option("--checkpoint", options->checkpoint, "file for what is needed to go on (default: OUT.checkpoint)");
   app->add_flag("--resume", options->resume, "go on from the checkpoint if there is one");
   app->add_option("--report", options->report, "also write an HTML report to this file");
@@ -64,17 +89,22 @@ ParsedFlags ParseFlags(int argc, char** argv) {
   flags.train.threads = UsableCores();
   CLI::App app(kExamples, "digit-train");
   app.footer(kFooter);
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return absl::StrCat("digit-train: ", error.what(), "; see digit-train --help\n");
+  });
   app.set_version_flag("--version", absl::StrCat("digit-train ", Version()));
   app.require_subcommand(0, 1);
   AddTrainFlags(&app, &flags.train);
 
   CLI::App* fetch = app.add_subcommand("fetch", "get a data set: mnist or fashion-mnist");
+  fetch->footer(kShortFooter);
   fetch->add_option("SET", flags.fetch_set, "mnist or fashion-mnist")
       ->check(CLI::IsMember({"mnist", "fashion-mnist"}))
       ->required();
   fetch->add_option("--data-dir", flags.train.data_dir, "folder for the files");
 
   CLI::App* evaluate = app.add_subcommand("evaluate", "say how good a model is on the test pictures");
+  evaluate->footer(kShortFooter);
   evaluate->add_option("MODEL", flags.model, "model file")->required();
   AddDataFlags(evaluate, &flags.train);
 
@@ -82,6 +112,8 @@ ParsedFlags ParseFlags(int argc, char** argv) {
     app.parse(argc, argv);
     if (app.get_subcommands().empty() && flags.train.out.empty()) throw CLI::RequiredError("--out");
   } catch (const CLI::ParseError& error) {
+    if (*fetch) fetch->description(kFetchExamples);  // only in its own help, not in the list of commands
+    if (*evaluate) evaluate->description(kEvaluateExamples);
     parsed.exit_code = app.exit(error) == 0 ? kExitOk : kExitUsage;
     return parsed;
   }

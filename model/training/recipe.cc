@@ -32,11 +32,11 @@ std::string Describe(const Recipe& recipe) {
   const Augmentation& a = recipe.augmentation;
   return absl::StrFormat(
       "%d epochs, batch %d, AdamW (%g, %g), weight decay %g, one cycle with peak %g and %g warm-up, label smoothing "
-      "%g, "
-      "weights averaged with decay %g, random rotation %g deg, scale %g, shear %g, shift %g px, warp %g px",
+      "%g, %d generated non-digits in each batch (logistic loss of the energy), weights averaged with decay %g, random "
+      "rotation %g deg, scale %g, shear %g, shift %g px, warp %g px",
       recipe.epochs, recipe.batch_images, recipe.beta1, recipe.beta2, recipe.weight_decay, recipe.peak_learning_rate,
-      recipe.warm_up, recipe.label_smoothing, recipe.average_decay, a.rotation_degrees, a.scale, a.shear,
-      a.shift_pixels, a.warp_pixels);
+      recipe.warm_up, recipe.label_smoothing, recipe.non_digits, recipe.average_decay, a.rotation_degrees, a.scale,
+      a.shear, a.shift_pixels, a.warp_pixels);
 }
 
 absl::Status Validate(const Recipe& recipe) {
@@ -46,6 +46,11 @@ absl::Status Validate(const Recipe& recipe) {
   if (recipe.batch_images < kShardImages || recipe.batch_images > 4096 || recipe.batch_images % kShardImages != 0) {
     return absl::InvalidArgumentError(absl::StrCat("batch_images is ", recipe.batch_images,
                                                    ", allowed are multiples of ", kShardImages, " up to 4096"));
+  }
+  const int shards = recipe.batch_images / kShardImages;
+  if (recipe.non_digits < 0 || recipe.non_digits >= recipe.batch_images || recipe.non_digits % shards != 0) {
+    return absl::InvalidArgumentError(absl::StrCat("non_digits is ", recipe.non_digits, ", allowed are multiples of ",
+                                                   shards, " below ", recipe.batch_images));
   }
   return absl::OkStatus();
 }

@@ -20,6 +20,7 @@ namespace {
 // Streams of RandomStream; epochs take the numbers from 0 on.
 constexpr uint64_t kInitialStream = uint64_t{1} << 32;
 constexpr uint64_t kShuffleItem = uint64_t{1} << 32;
+constexpr uint64_t kNonDigitItem = uint64_t{1} << 33;  // and on: one for each place in the epoch
 
 std::vector<uint32_t> Shuffled(int images, int64_t seed, int64_t epoch) {
   std::vector<uint32_t> order(images);
@@ -32,9 +33,11 @@ std::vector<uint32_t> Shuffled(int images, int64_t seed, int64_t epoch) {
 // Everything that the threads of one epoch share. Between two barriers each thread writes only its own part.
 class Epoch {
  public:
-  Epoch(const Recipe& recipe, const LabeledImages& images, int threads, TrainingState* state)
+  Epoch(const Recipe& recipe, const LabeledImages& images, absl::Span<const uint8_t> non_digits, int threads,
+        TrainingState* state)
       : recipe_(recipe),
         images_(images),
+        non_digits_(non_digits),
         threads_(threads),
         shards_(recipe.batch_images / kShardImages),
         steps_per_epoch_(StepsPerEpoch(recipe, images.size())),
@@ -67,12 +70,20 @@ class Epoch {
 
  private:
   void ComputeShard(int shard, ShardWorkspace* work) {
-    const int64_t first = state_->step % steps_per_epoch_ * recipe_.batch_images + int64_t{shard} * kShardImages;
-    for (int i = 0; i < kShardImages; ++i) {
-      const uint32_t image = order_[first + i];
+    const uint64_t seed = static_cast<uint64_t>(recipe_.seed), epoch = static_cast<uint64_t>(epoch_);
+    const int64_t shard_of_epoch = state_->step % steps_per_epoch_ * shards_ + shard;
+    const int digits = kShardImages - recipe_.non_digits / shards_;
+    for (int i = 0; i < digits; ++i) {
+      const uint32_t image = order_[shard_of_epoch * digits + i];
       work->labels[i] = images_.labels[image];
-      Augment(recipe_.augmentation, images_.image(static_cast<int>(image)),
-              RandomStream(static_cast<uint64_t>(recipe_.seed), static_cast<uint64_t>(epoch_), image),
+      Augment(recipe_.augmentation, images_.image(static_cast<int>(image)), RandomStream(seed, epoch, image),
+              &work->input[i * kInputSize]);
+    }
+    for (int i = digits; i < kShardImages; ++i) {
+      RandomStream random(seed, epoch, kNonDigitItem + static_cast<uint64_t>(shard_of_epoch * kShardImages + i));
+      const uint32_t image = random.Below(static_cast<uint32_t>(non_digits_.size() / kImagePixels));
+      work->labels[i] = kNoDigit;
+      Augment(recipe_.augmentation, non_digits_.subspan(size_t{image} * kImagePixels, kImagePixels), random,
               &work->input[i * kInputSize]);
     }
     Forward(state_->weight, packed_, kShardImages, work);
@@ -110,6 +121,7 @@ class Epoch {
 
   const Recipe& recipe_;
   const LabeledImages& images_;
+  const absl::Span<const uint8_t> non_digits_;
   const int threads_, shards_;
   const int64_t steps_per_epoch_, epoch_;
   const std::vector<uint32_t> order_;
@@ -141,12 +153,13 @@ TrainingState InitialState(int64_t seed) {
   return state;
 }
 
-int64_t StepsPerEpoch(const Recipe& recipe, int images) { return images / recipe.batch_images; }
+int64_t StepsPerEpoch(const Recipe& recipe, int images) { return images / (recipe.batch_images - recipe.non_digits); }
 
-void RunEpoch(const Recipe& recipe, const LabeledImages& images, int threads,
+void RunEpoch(const Recipe& recipe, const LabeledImages& images, absl::Span<const uint8_t> non_digits, int threads,
               const std::function<bool(int64_t)>& before_step, TrainingState* state) {
-  DIGIT_CHECK(images.size() >= recipe.batch_images && threads >= 1);
-  Epoch epoch(recipe, images, threads, state);
+  DIGIT_CHECK(images.size() >= recipe.batch_images - recipe.non_digits && threads >= 1);
+  DIGIT_CHECK(recipe.non_digits == 0 || non_digits.size() >= kImagePixels);
+  Epoch epoch(recipe, images, non_digits, threads, state);
   std::vector<std::thread> others;
   for (int i = 1; i < threads; ++i) {
     others.push_back(StartThread(absl::StrCat("train-", i), [&epoch, i] { epoch.Run(i, nullptr); }));

@@ -10,6 +10,7 @@
 #include <functional>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "model/dataset/idx.h"
 #include "model/network/digit_cnn.h"
 #include "model/training/digit_cnn_step.h"
@@ -39,12 +40,14 @@ struct TrainingState {
 // PyTorch's default initialisation: uniform within 1 / sqrt(inputs of a unit).
 TrainingState InitialState(int64_t seed);
 
-int64_t StepsPerEpoch(const Recipe& recipe, int images);  // the rest of a permutation sits out that epoch
+int64_t StepsPerEpoch(const Recipe& recipe,
+                      int images);  // of digits;  // the rest of a permutation sits out that epoch
 
-// Runs the steps left of the epoch that `state->step` is in, at least one; `recipe` is valid and `images` hold at
-// least one batch. Before each step, on the calling thread, `before_step(step)` may do things and stop the run by
-// returning false; the state is then whole. Blocks; starts threads - 1 threads and joins them.
-void RunEpoch(const Recipe& recipe, const LabeledImages& images, int threads,
+// Runs the steps left of the epoch that `state->step` is in, at least one; `recipe` is valid, `images` hold at least
+// one batch, and `non_digits` (kImagePixels bytes each) at least one picture if the recipe asks for any. Before each
+// step, on the calling thread, `before_step(step)` may do things and stop the run by returning false; the state is then
+// whole. Blocks; starts threads - 1 threads and joins them.
+void RunEpoch(const Recipe& recipe, const LabeledImages& images, absl::Span<const uint8_t> non_digits, int threads,
               const std::function<bool(int64_t step)>& before_step, TrainingState* state);
 
 }  // namespace digit

@@ -1,8 +1,11 @@
 #include "model/training/training_run.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <optional>
 #include <utility>
 
@@ -58,6 +61,38 @@ absl::StatusOr<Data> ReadData(const TrainOptions& options) {
   return data;
 }
 
+// Finds out before hours of training, by making a file and removing it, that `path` could not be written afterwards.
+absl::Status CheckWritable(absl::string_view flag, const std::string& path) {
+  const auto refuse = [&](absl::string_view why) {
+    return absl::FailedPreconditionError(absl::StrCat(flag, ": cannot write '", path, "': ", why));
+  };
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) return refuse("it is a folder");
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  std::string probe = absl::StrCat(folder.empty() ? "." : folder, "/.digit-train-XXXXXX");
+  const int fd = ::mkstemp(probe.data());
+  if (fd < 0) return refuse(ErrnoStatus(errno, "make a file in", folder.empty() ? "." : folder).message());
+  ::close(fd);
+  ::unlink(probe.c_str());
+  return absl::OkStatus();
+}
+
+absl::Status CheckPaths(const TrainOptions& options) {
+  const std::pair<absl::string_view, const std::string&> paths[] = {
+      {"--out", options.out}, {"--checkpoint", options.checkpoint}, {"--report", options.report}};
+  for (const auto& [flag, path] : paths) {
+    if (path.empty()) continue;
+    RETURN_IF_ERROR(CheckWritable(flag, path));
+    for (const auto& [other_flag, other_path] : paths) {
+      if (flag != other_flag && path == other_path) {
+        return absl::FailedPreconditionError(
+            absl::StrCat(flag, " and ", other_flag, " name the same file '", path, "'"));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<TrainingState> StartOrResume(const TrainOptions& options, const RunIdentity& identity) {
   absl::StatusOr<TrainingState> loaded = LoadCheckpoint(options.checkpoint, identity);
   if (absl::IsNotFound(loaded.status())) {
@@ -93,13 +128,15 @@ absl::Status Train(const TrainOptions& options, const Data& data, const RunIdent
                    const std::atomic<bool>* stop, TrainingState* state) {
   const Recipe& recipe = options.recipe;
   const int64_t steps = StepsPerEpoch(recipe, data.train.train.size());
+  const std::vector<uint8_t> non_digits =
+      DrawNonDigits(kTrainingNonDigitSeed, recipe.non_digits == 0 ? 0 : kTrainingNonDigits);
   Progress progress(stderr, ::isatty(STDERR_FILENO) != 0, recipe.epochs, steps);
   while (state->step < steps * recipe.epochs) {
     const double seconds_before = state->seconds;
     const SteadyTime start = SteadyClock()->Now();
     const auto seconds = [&] { return seconds_before + absl::ToDoubleSeconds(SteadyClock()->Now() - start); };
     RunEpoch(
-        recipe, data.train.train, options.threads,
+        recipe, data.train.train, non_digits, options.threads,
         [&](int64_t step) {
           progress.Step(step, seconds());
           return !stop->load();
@@ -109,7 +146,7 @@ absl::Status Train(const TrainOptions& options, const Data& data, const RunIdent
     const bool epoch_done =
         state->step % steps == 0 && state->step / steps > static_cast<int64_t>(state->history.size());
     if (epoch_done) {
-      FinishEpoch(data.train.validation, options.threads, steps * recipe.batch_images, state);
+      FinishEpoch(data.train.validation, options.threads, steps * (recipe.batch_images - recipe.non_digits), state);
       progress.EpochDone(static_cast<int>(state->history.size()), state->history.back());
     }
     RETURN_IF_ERROR(SaveCheckpoint(options.checkpoint, identity, *state));
@@ -135,15 +172,19 @@ absl::Status Finish(const TrainOptions& options, const Data& data, const RunIden
   for (const Accuracy& accuracy : spec.accuracy) {
     std::fprintf(stderr, "%s: %.2f %% of %d right\n", accuracy.set.c_str(), 100 * accuracy.accuracy, accuracy.images);
   }
+  ::unlink(options.checkpoint.c_str());
+  std::fprintf(stderr, "wrote %s\n", options.out.c_str());
   if (!options.report.empty()) {
     const LabeledImages& shown = inputs.test != nullptr ? *inputs.test : *inputs.validation;
     const Evaluation evaluation =
         Evaluate(ComputeLogits(state.average, shown.pixels, options.threads), shown.labels, spec.temperature);
-    RETURN_IF_ERROR(WriteFileAtomically(options.report, FormatReport({spec, state.history, evaluation, shown})));
+    const absl::Status written =
+        WriteFileAtomically(options.report, FormatReport({spec, state.history, evaluation, shown}));
+    if (!written.ok()) {
+      return absl::Status(written.code(), absl::StrCat("the model is written, the report is not: ", written.message()));
+    }
     std::fprintf(stderr, "report: %s\n", options.report.c_str());
   }
-  ::unlink(options.checkpoint.c_str());
-  std::fprintf(stderr, "wrote %s\n", options.out.c_str());
   return absl::OkStatus();
 }
 
@@ -154,9 +195,11 @@ int ValidationImages(int all_images) {
   return std::min(kValidationImages, all_images / 12);  // a twelfth, as 5,000 is of MNIST's 60,000
 }
 
-absl::Status RunTraining(const TrainOptions& options, const std::atomic<bool>* stop) {
+absl::Status RunTraining(TrainOptions options, const std::atomic<bool>* stop) {
+  ASSIGN_OR_RETURN(const DatasetInfo dataset, DatasetInfoOf(options.dataset));
+  if (dataset.framing != Framing::kMnist) options.recipe.non_digits = 0;  // what is no digit may well be one of these
   RETURN_IF_ERROR(Validate(options.recipe));
-  RETURN_IF_ERROR(DatasetInfoOf(options.dataset).status());
+  RETURN_IF_ERROR(CheckPaths(options));
   ASSIGN_OR_RETURN(const Data data, ReadData(options));
   const RunIdentity identity = {Describe(options.recipe), options.recipe.seed, DigestOf(data.train.train)};
   ASSIGN_OR_RETURN(TrainingState state, StartOrResume(options, identity));

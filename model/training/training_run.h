@@ -20,10 +20,11 @@ struct TrainOptions {
   Recipe recipe;
 };
 
-// Blocks for the whole training; words go to stderr. When `*stop` becomes true the step under way is finished, a
-// checkpoint written, and the answer is CANCELLED. Otherwise errors of reading data and writing files, or
-// FAILED_PRECONDITION when a checkpoint is in the way or belongs to another run.
-absl::Status RunTraining(const TrainOptions& options, const std::atomic<bool>* stop);
+// Blocks for the whole training; words go to stderr. That the files can be written is tried before anything else. When
+// `*stop` becomes true the step under way is finished, a checkpoint written, and the answer is CANCELLED. Otherwise
+// errors of reading data and writing files, or FAILED_PRECONDITION when a checkpoint is in the way or belongs to
+// another run.
+absl::Status RunTraining(TrainOptions options, const std::atomic<bool>* stop);
 
 // The pictures held out of training: the last 5,000, fewer of a small set.
 int ValidationImages(int all_images);

@@ -6,9 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,21 +18,25 @@
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "model/archive/model_file.h"
+#include "model/dataset/command.h"
 #include "model/dataset/digit_generator.h"
 #include "model/spec/model_spec.h"
 
 namespace digit {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 struct Outcome {
   int exit_code = -1;  // -1: ended by a signal
   std::string text;    // stdout and stderr
 };
 
-// Runs digit-train; when a line of its output contains `cue`, sends it `signal`.
-Outcome RunDigitTrain(const std::vector<std::string>& arguments, const std::string& cue = "", int signal = 0) {
+// Runs digit-train; once its output contains `cue`, calls `on_cue` with its process id.
+Outcome RunDigitTrain(const std::vector<std::string>& arguments, const std::string& cue = "",
+                      const std::function<void(pid_t)>& on_cue = nullptr) {
   int pipe_fds[2];
   EXPECT_EQ(::pipe2(pipe_fds, O_CLOEXEC), 0);
   const std::string program = absl::StrCat(std::getenv("DIGIT_BIN_DIR"), "/digit-train");
@@ -51,7 +57,7 @@ Outcome RunDigitTrain(const std::vector<std::string>& arguments, const std::stri
   for (ssize_t n; (n = ::read(pipe_fds[0], buffer, sizeof(buffer))) > 0;) {
     outcome.text.append(buffer, static_cast<size_t>(n));
     if (!sent && absl::StrContains(outcome.text, cue)) {
-      ::kill(child, signal);
+      on_cue(child);
       sent = true;
     }
   }
@@ -60,6 +66,10 @@ Outcome RunDigitTrain(const std::vector<std::string>& arguments, const std::stri
   ::waitpid(child, &status, 0);
   if (WIFEXITED(status)) outcome.exit_code = WEXITSTATUS(status);
   return outcome;
+}
+
+std::function<void(pid_t)> Send(int signal) {
+  return [signal](pid_t child) { ::kill(child, signal); };
 }
 
 std::string BigEndian(uint32_t value) {
@@ -107,6 +117,14 @@ class DigitTrainTest : public testing::Test {
     EXPECT_TRUE(bytes.ok()) << bytes.status();
     return bytes.ok() ? *bytes : "";
   }
+  // With `flag` and a file of that name, in place of what `arguments` say.
+  std::vector<std::string> WithFlag(std::vector<std::string> arguments, const std::string& flag,
+                                    const std::string& name) const {
+    const auto at = std::find(arguments.begin(), arguments.end(), flag);
+    if (at != arguments.end()) arguments.erase(at, at + 2);
+    arguments.insert(arguments.end(), {flag, Path(name)});
+    return arguments;
+  }
   bool Exists(const std::string& name) const { return std::filesystem::exists(Path(name)); }
 
   std::string folder_;
@@ -137,7 +155,7 @@ TEST_F(DigitTrainTest, SameSeedGivesTheSameFileWhateverTheThreads) {
 
 TEST_F(DigitTrainTest, KilledAndResumedEndsWithTheSameFile) {
   ASSERT_EQ(RunDigitTrain(TrainArguments("whole.pt")).exit_code, 0);
-  const Outcome killed = RunDigitTrain(TrainArguments("killed.pt"), "epoch 3/8", SIGKILL);
+  const Outcome killed = RunDigitTrain(TrainArguments("killed.pt"), "epoch 3/8", Send(SIGKILL));
   EXPECT_EQ(killed.exit_code, -1) << killed.text;
   EXPECT_FALSE(Exists("killed.pt"));
   const Outcome resumed = RunDigitTrain(ResumeArguments("killed.pt"));
@@ -148,7 +166,7 @@ TEST_F(DigitTrainTest, KilledAndResumedEndsWithTheSameFile) {
 
 TEST_F(DigitTrainTest, InterruptLeavesACheckpointAndExits130) {
   ASSERT_EQ(RunDigitTrain(TrainArguments("whole.pt")).exit_code, 0);
-  const Outcome stopped = RunDigitTrain(TrainArguments("stopped.pt"), "epoch 2/8", SIGINT);
+  const Outcome stopped = RunDigitTrain(TrainArguments("stopped.pt"), "epoch 2/8", Send(SIGINT));
   EXPECT_EQ(stopped.exit_code, 130) << stopped.text;
   EXPECT_THAT(stopped.text, HasSubstr("--resume"));
   EXPECT_FALSE(Exists("stopped.pt"));
@@ -160,11 +178,51 @@ TEST_F(DigitTrainTest, InterruptLeavesACheckpointAndExits130) {
   EXPECT_TRUE(Bytes("whole.pt") == Bytes("stopped.pt"));
 }
 
-TEST_F(DigitTrainTest, ReportIsOneHtmlFile) {
-  std::vector<std::string> arguments = TrainArguments("m.pt");
-  arguments.insert(arguments.end(), {"--report", Path("report.html")});
-  ASSERT_EQ(RunDigitTrain(arguments).exit_code, 0);
-  EXPECT_THAT(Bytes("report.html"), HasSubstr("<h2>Confusion matrix</h2>"));
+TEST_F(DigitTrainTest, ReportIsWellFormedAndShowsWhatEvaluateSays) {
+  ASSERT_EQ(RunDigitTrain(WithFlag(TrainArguments("m.pt"), "--report", "report.html")).exit_code, 0);
+  const absl::StatusOr<CommandResult> shown =
+      RunCommand({"/usr/bin/python3", "tests/integration/check_report.py", Path("report.html")}, absl::Seconds(30));
+  ASSERT_TRUE(shown.ok()) << shown.status();
+  ASSERT_EQ(shown->exit_code, 0) << shown->output;
+  const Outcome evaluated = RunDigitTrain({"evaluate", Path("m.pt"), "--data-dir", folder_});
+  const size_t at = evaluated.text.find('(');  // "mnist/test: 57.00 % (43 wrong of 100)"
+  ASSERT_NE(at, std::string::npos) << evaluated.text;
+  const int wrong = std::atoi(evaluated.text.c_str() + at + 1);
+  ASSERT_GT(wrong, 0);
+  const int mistakes = std::min(wrong, 36);
+  EXPECT_EQ(shown->output, absl::StrCat("charts=2\npoints=8,8,8,8\ndots=32\nimages=100\nright=", 100 - wrong,
+                                        "\nmistakes=", mistakes, "\nbitmaps=", mistakes, "\n"));
+}
+
+TEST_F(DigitTrainTest, AReportThatFailsAtTheEndLeavesTheModel) {
+  std::filesystem::create_directory(Path("reports"));
+  const Outcome outcome = RunDigitTrain(WithFlag(TrainArguments("m.pt"), "--report", "reports/r.html"), "epoch 2/8",
+                                        [this](pid_t) { std::filesystem::remove_all(Path("reports")); });
+  EXPECT_EQ(outcome.exit_code, 1) << outcome.text;
+  EXPECT_THAT(outcome.text, HasSubstr("digit-train: the model is written, the report is not: "));
+  EXPECT_THAT(outcome.text, HasSubstr("reports/r.html"));
+  EXPECT_TRUE(ParseModelFile(Bytes("m.pt")).ok());
+  EXPECT_FALSE(Exists("m.pt.checkpoint"));
+}
+
+TEST_F(DigitTrainTest, PathsThatCannotBeWrittenAreRefusedBeforeTraining) {
+  std::filesystem::create_directory(Path("folder"));
+  const auto files = [this] { return std::distance(std::filesystem::recursive_directory_iterator(folder_), {}); };
+  const auto files_before = files();
+  for (const std::string flag : {"--out", "--checkpoint", "--report"}) {
+    for (const auto& [name, why] : {std::pair("folder", "it is a folder"), std::pair("no/such", "No such file")}) {
+      const Outcome outcome = RunDigitTrain(WithFlag(TrainArguments("m.pt"), flag, name));
+      EXPECT_EQ(outcome.exit_code, 1) << outcome.text;
+      EXPECT_EQ(outcome.text.rfind(absl::StrCat("digit-train: ", flag, ": cannot write '", Path(name), "'"), 0), 0u)
+          << outcome.text;
+      EXPECT_THAT(outcome.text, HasSubstr(why));
+      EXPECT_THAT(outcome.text, Not(HasSubstr("epoch")));
+      EXPECT_EQ(files(), files_before);
+    }
+  }
+  const Outcome same = RunDigitTrain(WithFlag(TrainArguments("m.pt"), "--report", "m.pt"));
+  EXPECT_EQ(same.exit_code, 1);
+  EXPECT_THAT(same.text, HasSubstr("--out and --report name the same file"));
 }
 
 TEST_F(DigitTrainTest, EvaluateSaysAccuracyAndErrorsByLabel) {
@@ -193,6 +251,16 @@ TEST_F(DigitTrainTest, WrongCommandLineExits2) {
   EXPECT_EQ(RunDigitTrain({"--epochs", "0", "--out", Path("m.pt")}).exit_code, 2);
   EXPECT_EQ(RunDigitTrain({}).exit_code, 2);
   EXPECT_EQ(RunDigitTrain({"--no-such-flag"}).exit_code, 2);
+  EXPECT_EQ(RunDigitTrain({}).text, "digit-train: --out is required; see digit-train --help\n");
+}
+
+TEST_F(DigitTrainTest, ASeedBeyond64BitsIsNotClamped) {
+  for (const std::string seed : {"9223372036854775808", "-9223372036854775809", "1e3", "abc"}) {
+    const Outcome outcome = RunDigitTrain({"--out", Path("m.pt"), "--data-dir", folder_, "--seed", seed});
+    EXPECT_EQ(outcome.exit_code, 2) << outcome.text;
+    EXPECT_EQ(outcome.text.rfind("digit-train: --seed: ", 0), 0u) << outcome.text;
+    EXPECT_THAT(outcome.text, HasSubstr(seed));
+  }
 }
 
 TEST_F(DigitTrainTest, HelpLeadsWithExamplesAndListsExitCodes) {
@@ -200,6 +268,16 @@ TEST_F(DigitTrainTest, HelpLeadsWithExamplesAndListsExitCodes) {
   EXPECT_EQ(outcome.exit_code, 0);
   EXPECT_EQ(outcome.text.rfind("Examples:", 0), 0u) << outcome.text;
   EXPECT_THAT(outcome.text, HasSubstr("130 stopped"));
+}
+
+TEST_F(DigitTrainTest, EachCommandHasItsOwnHelp) {
+  for (const std::string command : {"fetch", "evaluate"}) {
+    const Outcome outcome = RunDigitTrain({command, "--help"});
+    EXPECT_EQ(outcome.exit_code, 0);
+    EXPECT_EQ(outcome.text.rfind(absl::StrCat("Examples:\n  digit-train ", command), 0), 0u) << outcome.text;
+    EXPECT_THAT(outcome.text, AllOf(HasSubstr("Exit codes: 0 done"), Not(HasSubstr("130")), Not(HasSubstr("--epochs")),
+                                    Not(HasSubstr("checkpoint"))));
+  }
 }
 
 }  // namespace

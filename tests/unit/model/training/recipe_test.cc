@@ -34,6 +34,9 @@ TEST(RecipeTest, DescriptionTellsWhatChangesTheOutcome) {
   recipe.augmentation.warp_pixels += 1;
   EXPECT_NE(Describe(recipe), before);
   recipe = Recipe();
+  recipe.non_digits = 0;
+  EXPECT_NE(Describe(recipe), before);
+  recipe = Recipe();
   recipe.epochs = 20;
   EXPECT_THAT(Describe(recipe), HasSubstr("20 epochs"));
 }
@@ -43,6 +46,9 @@ TEST(RecipeTest, BadValuesAreNamed) {
   EXPECT_TRUE(Validate(recipe).ok());
   recipe.batch_images = 100;
   EXPECT_THAT(std::string(Validate(recipe).message()), HasSubstr("batch_images is 100"));
+  recipe = Recipe();
+  recipe.non_digits = 6;  // not the same for each of 4 shards
+  EXPECT_THAT(std::string(Validate(recipe).message()), HasSubstr("non_digits is 6"));
   recipe = Recipe();
   recipe.epochs = 0;
   EXPECT_THAT(std::string(Validate(recipe).message()), HasSubstr("epochs is 0"));
