@@ -34,7 +34,7 @@ inline constexpr int kReferenceImages = 64;
 inline constexpr uint64_t kReferenceSeed = 64;  // of DigitGenerator
 inline constexpr int kNonDigits = 2000;
 inline constexpr uint64_t kTrainingNonDigitSeed = 1999;
-inline constexpr int kTrainingNonDigits = 20'000;  // which a run draws from
+inline constexpr int kTrainingNonDigits = 20'000;  // at most; a run draws them once, no more than it has digits
 inline constexpr uint64_t kNonDigitSeed = 2000;
 inline constexpr uint64_t kFreshNonDigitSeed = 2001;  // those that `evaluate` tries: not the fitted ones
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -128,8 +129,8 @@ absl::Status Train(const TrainOptions& options, const Data& data, const RunIdent
                    const std::atomic<bool>* stop, TrainingState* state) {
   const Recipe& recipe = options.recipe;
   const int64_t steps = StepsPerEpoch(recipe, data.train.train.size());
-  const std::vector<uint8_t> non_digits =
-      DrawNonDigits(kTrainingNonDigitSeed, recipe.non_digits == 0 ? 0 : kTrainingNonDigits);
+  const int pool = recipe.non_digits == 0 ? 0 : std::min(kTrainingNonDigits, data.train.train.size());
+  const std::vector<uint8_t> non_digits = DrawNonDigits(kTrainingNonDigitSeed, pool);
   Progress progress(stderr, ::isatty(STDERR_FILENO) != 0, recipe.epochs, steps);
   while (state->step < steps * recipe.epochs) {
     const double seconds_before = state->seconds;

@@ -179,7 +179,9 @@ TEST_F(DigitTrainTest, InterruptLeavesACheckpointAndExits130) {
 }
 
 TEST_F(DigitTrainTest, ReportIsWellFormedAndShowsWhatEvaluateSays) {
-  ASSERT_EQ(RunDigitTrain(WithFlag(TrainArguments("m.pt"), "--report", "report.html")).exit_code, 0);
+  std::vector<std::string> arguments = WithFlag(TrainArguments("m.pt"), "--report", "report.html");
+  *(std::find(arguments.begin(), arguments.end(), "--epochs") + 1) = "2";  // not enough to read all of them
+  ASSERT_EQ(RunDigitTrain(arguments).exit_code, 0);
   const absl::StatusOr<CommandResult> shown =
       RunCommand({"/usr/bin/python3", "tests/integration/check_report.py", Path("report.html")}, absl::Seconds(30));
   ASSERT_TRUE(shown.ok()) << shown.status();
@@ -190,7 +192,7 @@ TEST_F(DigitTrainTest, ReportIsWellFormedAndShowsWhatEvaluateSays) {
   const int wrong = std::atoi(evaluated.text.c_str() + at + 1);
   ASSERT_GT(wrong, 0);
   const int mistakes = std::min(wrong, 36);
-  EXPECT_EQ(shown->output, absl::StrCat("charts=2\npoints=8,8,8,8\ndots=32\nimages=100\nright=", 100 - wrong,
+  EXPECT_EQ(shown->output, absl::StrCat("charts=2\npoints=2,2,2,2\ndots=8\nimages=100\nright=", 100 - wrong,
                                         "\nmistakes=", mistakes, "\nbitmaps=", mistakes, "\n"));
 }
 

@@ -4,28 +4,16 @@
                                                  of the tutorial's class with the file's parameters
     python_network.py make FOLDER                writes state_dict.pt, scripted.pt and every tensor as NAME.bin
 """
+import os
 import sys
 
 import torch
-from torch import nn
-import torch.nn.functional as F
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+from tutorial_network import Net
 
 SHAPES = {"conv1.weight": (32, 1, 3, 3), "conv1.bias": (32,), "conv2.weight": (64, 32, 3, 3), "conv2.bias": (64,),
           "fc1.weight": (128, 1600), "fc1.bias": (128,), "fc2.weight": (10, 128), "fc2.bias": (10,)}
-
-
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 32, 3)
-        self.conv2 = nn.Conv2d(32, 64, 3)
-        self.fc1 = nn.Linear(1600, 128)
-        self.fc2 = nn.Linear(128, 10)
-
-    def forward(self, x):
-        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
-        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
-        return self.fc2(F.relu(self.fc1(torch.flatten(x, 1))))
 
 
 def check(path, pixels, out):

@@ -7,27 +7,14 @@ NAME.pt is a file; NAME.floats beside it holds all its values in file order as r
 after FOLDER is loaded with torch.load and dumped in the same way to FOLDER/dumped.floats.
 """
 
+import os
 import sys
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-
-class Net(nn.Module):
-    """The network of the product, as the tutorial has it."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 32, 3)
-        self.conv2 = nn.Conv2d(32, 64, 3)
-        self.fc1 = nn.Linear(1600, 128)
-        self.fc2 = nn.Linear(128, 10)
-
-    def forward(self, x):
-        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
-        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
-        return self.fc2(F.relu(self.fc1(torch.flatten(x, 1))))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../support"))
+from tutorial_network import Net
 
 
 class Foreign(nn.Module):
