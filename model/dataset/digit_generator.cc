@@ -32,4 +32,13 @@ LabeledImages DigitGenerator::DrawMany(int count) {
   return set;
 }
 
+std::vector<uint8_t> DigitGenerator::DrawManyNonDigits(int count) {
+  std::vector<uint8_t> pixels;
+  for (int i = 0; i < count; ++i) {
+    const Pixels picture = DrawNonDigit();
+    pixels.insert(pixels.end(), picture.begin(), picture.end());
+  }
+  return pixels;
+}
+
 }  // namespace digit

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "model/dataset/idx.h"
 #include "model/dataset/random.h"
@@ -24,6 +25,8 @@ class DigitGenerator {
   Pixels DrawNonDigit();
   // `count` digits, labels 0,1,...,9,0,1,...
   LabeledImages DrawMany(int count);
+  // `count` pictures that are no digits, kImagePixels bytes each.
+  std::vector<uint8_t> DrawManyNonDigits(int count);
 
  private:
   Random random_;

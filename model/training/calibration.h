@@ -18,6 +18,12 @@ namespace digit {
 inline constexpr double kConfidentAccuracy = 0.999;
 inline constexpr double kDigitsLost = 0.002;
 
+// The generated non-digits (DigitGenerator): what training draws from, what the threshold is fitted on, and what
+// `evaluate` tries.
+inline constexpr uint64_t kTrainingNonDigitSeed = 1999, kNonDigitSeed = 2000, kFreshNonDigitSeed = 2001;
+inline constexpr int kTrainingNonDigits = 20'000;  // at most; no more than there are digits
+inline constexpr int kNonDigits = 2000;            // fitted on; tried
+
 // `logits` holds kDigitCnnClasses floats for each label, at least one; the answer is within 0.05 .. 20.
 double FitTemperature(absl::Span<const float> logits, absl::Span<const uint8_t> labels);
 

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "model/archive/model_file.h"
+#include "model/dataset/digit_generator.h"
 #include "model/dataset/idx.h"
 #include "model/spec/interpretation.h"
 #include "model/training/calibration.h"
@@ -114,7 +115,7 @@ absl::StatusOr<std::string> EvaluateModelFile(const std::string& path, const std
                                          spec.temperature, 100 * evaluation.calibration_error,
                                          100 * Evaluate(logits, test.labels, 1).calibration_error));
   const std::vector<float> non_digits =
-      ComputeLogits(parameters, DrawNonDigits(kFreshNonDigitSeed, kNonDigits), threads);
+      ComputeLogits(parameters, DigitGenerator(kFreshNonDigitSeed).DrawManyNonDigits(kNonDigits), threads);
   absl::StrAppend(&text, FormatVerdicts(spec, logits, test.labels, non_digits));
   return text;
 }

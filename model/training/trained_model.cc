@@ -36,7 +36,7 @@ ModelSpec DescribeModel(absl::Span<const float> parameters, const ModelInputs& i
   spec.output = OutputKind::kLogits;
   spec.temperature = FitTemperature(logits, validation.labels);
   const std::vector<float> non_digits =
-      ComputeLogits(parameters, DrawNonDigits(kNonDigitSeed, kNonDigits), inputs.threads);
+      ComputeLogits(parameters, DigitGenerator(kNonDigitSeed).DrawManyNonDigits(kNonDigits), inputs.threads);
   spec.thresholds = FitThresholds(logits, validation.labels, spec.temperature, non_digits);
   spec.accuracy.push_back({absl::StrCat(inputs.dataset.name, "/validation"),
                            Evaluate(logits, validation.labels, 1).accuracy(), validation.size()});
@@ -58,16 +58,6 @@ absl::StatusOr<std::string> MakeModelFile(absl::Span<const float> parameters, Mo
   spec.reference.pixels = generator.DrawMany(kReferenceImages).pixels;
   ASSIGN_OR_RETURN(spec.reference.logits, TorchLogits(weights, spec.reference.pixels));
   return ToTorchScript(weights, FormatModelSpec(spec));
-}
-
-std::vector<uint8_t> DrawNonDigits(uint64_t seed, int count) {
-  DigitGenerator generator(seed);
-  std::vector<uint8_t> pixels;
-  for (int i = 0; i < count; ++i) {
-    const DigitGenerator::Pixels picture = generator.DrawNonDigit();
-    pixels.insert(pixels.end(), picture.begin(), picture.end());
-  }
-  return pixels;
 }
 
 std::string DigestOf(const LabeledImages& images) {

@@ -32,11 +32,6 @@ struct ModelInputs {
 
 inline constexpr int kReferenceImages = 64;
 inline constexpr uint64_t kReferenceSeed = 64;  // of DigitGenerator
-inline constexpr int kNonDigits = 2000;
-inline constexpr uint64_t kTrainingNonDigitSeed = 1999;
-inline constexpr int kTrainingNonDigits = 20'000;  // at most; a run draws them once, no more than it has digits
-inline constexpr uint64_t kNonDigitSeed = 2000;
-inline constexpr uint64_t kFreshNonDigitSeed = 2001;  // those that `evaluate` tries: not the fitted ones
 
 // Fits and evaluates everything that model.json says about `parameters` (flat, digit_cnn_step.h), except the reference
 // inputs. Seconds of processor time.
@@ -44,9 +39,6 @@ ModelSpec DescribeModel(absl::Span<const float> parameters, const ModelInputs& i
 
 // The bytes of the `.pt` file, with LibTorch's logits for the reference inputs. INTERNAL: LibTorch failed.
 absl::StatusOr<std::string> MakeModelFile(absl::Span<const float> parameters, ModelSpec spec);
-
-// `count` pictures that are no digits, kImagePixels bytes each.
-std::vector<uint8_t> DrawNonDigits(uint64_t seed, int count);
 
 // SHA-256 over all pictures and then all labels: the same whether the files were compressed or not.
 std::string DigestOf(const LabeledImages& images);

@@ -15,6 +15,8 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "model/dataset/digit_generator.h"
+#include "model/training/calibration.h"
 #include "model/training/checkpoint.h"
 #include "model/training/evaluation.h"
 #include "model/training/progress.h"
@@ -130,7 +132,7 @@ absl::Status Train(const TrainOptions& options, const Data& data, const RunIdent
   const Recipe& recipe = options.recipe;
   const int64_t steps = StepsPerEpoch(recipe, data.train.train.size());
   const int pool = recipe.non_digits == 0 ? 0 : std::min(kTrainingNonDigits, data.train.train.size());
-  const std::vector<uint8_t> non_digits = DrawNonDigits(kTrainingNonDigitSeed, pool);
+  const std::vector<uint8_t> non_digits = DigitGenerator(kTrainingNonDigitSeed).DrawManyNonDigits(pool);
   Progress progress(stderr, ::isatty(STDERR_FILENO) != 0, recipe.epochs, steps);
   while (state->step < steps * recipe.epochs) {
     const double seconds_before = state->seconds;

@@ -31,16 +31,6 @@ TrainingState Train(const LabeledImages& images, const std::vector<uint8_t>& non
   return state;
 }
 
-std::vector<uint8_t> DrawNonDigits(uint64_t seed, int count) {
-  DigitGenerator generator(seed);
-  std::vector<uint8_t> pixels;
-  for (int i = 0; i < count; ++i) {
-    const DigitGenerator::Pixels picture = generator.DrawNonDigit();
-    pixels.insert(pixels.end(), picture.begin(), picture.end());
-  }
-  return pixels;
-}
-
 // The mean energy of the pictures' logits.
 double MeanEnergy(const TrainingState& state, absl::Span<const uint8_t> pixels) {
   const std::vector<float> logits = ComputeLogits(state.weight, pixels, 2);
@@ -54,7 +44,7 @@ double MeanEnergy(const TrainingState& state, absl::Span<const uint8_t> pixels) 
 class TrainerTest : public testing::Test {
  protected:
   const LabeledImages images_ = DigitGenerator(3).DrawMany(200);
-  const std::vector<uint8_t> non_digits_ = DrawNonDigits(4, 100);
+  const std::vector<uint8_t> non_digits_ = DigitGenerator(4).DrawManyNonDigits(100);
 };
 
 TEST_F(TrainerTest, LearnsGeneratedDigits) {
@@ -72,7 +62,7 @@ TEST_F(TrainerTest, LearnsThatNonDigitsAreNoDigits) {
   TrainingState state = InitialState(1);
   for (int epoch = 0; epoch < recipe.epochs; ++epoch) RunEpoch(recipe, images_, non_digits_, 2, GoOn, &state);
   EXPECT_GT(MeanEnergy(state, DigitGenerator(5).DrawMany(100).pixels), 1);
-  EXPECT_LT(MeanEnergy(state, DrawNonDigits(6, 100)), 0);
+  EXPECT_LT(MeanEnergy(state, DigitGenerator(6).DrawManyNonDigits(100)), 0);
 }
 
 TEST_F(TrainerTest, WithoutNonDigitsNoneAreNeeded) {
