@@ -9,7 +9,7 @@ import base64
 import html.parser
 import sys
 
-VOID = {"meta", "img", "line", "polyline", "circle"}  # have no end tag (the last three close themselves)
+VOID = {"meta", "br", "img", "line", "polyline", "circle"}  # have no end tag (the last three are closed in place)
 OPTIONAL = {"html", "th", "td", "tr", "p"}  # HTML lets their end tag out
 
 
