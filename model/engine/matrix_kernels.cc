@@ -25,7 +25,10 @@ constexpr int kLanes = static_cast<int>(hn::MaxLanes(d));
 // Rows by vectors of a block whose sums stay in registers: with 16 registers, as AVX2 has, some 8 sums keep both
 // multipliers busy and 12 are the most.
 constexpr int kMaxRows = 6;
+constexpr int kUnroll = 4;  // divides `inner`, which is padded
 constexpr int kNarrow = kChannelBlock >= 2 * kLanes ? 2 : 1;
+
+constexpr float kLowest = -std::numeric_limits<float>::infinity();
 
 // Columns of one panel and the rest of what one block needs.
 struct Columns {
@@ -47,12 +50,14 @@ HWY_INLINE void Block(const Columns& w, const float* HWY_RESTRICT a, float* HWY_
   const float* HWY_RESTRICT weights = w.weights;
   const ptrdiff_t width = w.width;
   const int inner = w.inner;
-  for (int i = 0; i < inner; ++i, weights += width) {
-    V weight[kVectors];
-    for (int v = 0; v < kVectors; ++v) weight[v] = hn::LoadU(d, weights + v * kLanes);
-    for (int row = 0; row < kRows; ++row) {
-      const V value = hn::Set(d, a[row * inner + i]);
-      for (int v = 0; v < kVectors; ++v) sum[row][v] = hn::MulAdd(value, weight[v], sum[row][v]);
+  for (int i = 0; i < inner; i += kUnroll) {
+    for (int u = 0; u < kUnroll; ++u, weights += width) {
+      V weight[kVectors];
+      for (int v = 0; v < kVectors; ++v) weight[v] = hn::LoadU(d, weights + v * kLanes);
+      for (int row = 0; row < kRows; ++row) {
+        const V value = hn::Set(d, a[row * inner + i + u]);
+        for (int v = 0; v < kVectors; ++v) sum[row][v] = hn::MulAdd(value, weight[v], sum[row][v]);
+      }
     }
   }
   const V floor = hn::Set(d, w.floor);
@@ -96,13 +101,13 @@ HWY_INLINE void MultiplyRows(int rows, const Columns& w, const float* a, float* 
 // them.
 template <int kWide, typename Multiply>
 HWY_INLINE void ForColumns(const PackedMatrix& m, const float* bias, Activation activation, const Multiply& multiply) {
-  for (int panel = 0; panel < m.columns; panel += kPanel) {
-    const int width = HWY_MIN(kPanel, m.columns - panel);
+  for (int panel = 0; panel < m.columns; panel += m.panel) {
+    const int width = HWY_MIN(m.panel, m.columns - panel);
     Columns w{.inner = m.inner,
               .width = width,
               .weights = m.weights + ptrdiff_t{panel} * m.inner,
               .bias = bias == nullptr ? nullptr : bias + panel,
-              .floor = activation == Activation::kRelu ? 0 : -std::numeric_limits<float>::infinity(),
+              .floor = activation == Activation::kRelu ? 0 : kLowest,
               .c_stride = m.columns};
     const auto advance = [&](int vectors) HWY_ATTR {
       w.weights += vectors * kLanes;
@@ -118,33 +123,29 @@ HWY_INLINE void ForColumns(const PackedMatrix& m, const float* bias, Activation 
   }
 }
 
-HWY_INLINE void Multiply(int rows, const PackedMatrix& m, const float* bias, Activation activation, const float* a,
-                         float* c) {
-  if (rows == 1) {
-    ForColumns<8>(m, bias, activation,
-                  [&](auto vectors, const Columns& w, int column) { Block<1, vectors()>(w, a, c + column); });
-  } else if (rows <= 3) {
-    ForColumns<4>(m, bias, activation, [&](auto vectors, const Columns& w, int column) HWY_ATTR {
-      rows == 2 ? Block<2, vectors()>(w, a, c + column) : Block<3, vectors()>(w, a, c + column);
-    });
-  } else {
-    ForColumns<kNarrow>(m, bias, activation, [&](auto vectors, const Columns& w, int column) HWY_ATTR {
-      MultiplyRows<vectors()>(rows, w, a, c + column);
-    });
+void MultiplyTiles(int count, const PackedMatrix& m, const float* a, ptrdiff_t a_step, float* c, ptrdiff_t c_step) {
+  Columns w{.inner = m.inner,
+            .width = kTilesPanel,
+            .weights = m.weights,
+            .bias = nullptr,
+            .floor = kLowest,
+            .c_stride = m.columns};
+  for (int i = 0; i < count; ++i, a += a_step, c += c_step) {
+    for (int panel = 0; panel < m.columns; panel += kTilesPanel) {
+      for (int column = 0; column < kTilesPanel; column += kNarrow * kLanes) {
+        Block<kTiles, kNarrow>(w, a, c + panel + column);
+        w.weights += kNarrow * kLanes;
+      }
+      w.weights += ptrdiff_t{m.inner - 1} * kTilesPanel;
+    }
   }
 }
 
-void MultiplyEach(int count, int rows, const PackedMatrix& w, const float* a, ptrdiff_t a_step, float* c,
-                  ptrdiff_t c_step) {
-  PackedMatrix m = w;
-  for (int i = 0; i < count; ++i, a += a_step, c += c_step, m.weights += ptrdiff_t{m.inner} * m.columns) {
-    Multiply(rows, m, /*bias=*/nullptr, Activation::kNone, a, c);
-  }
-}
-
-void MultiplyAddBias(int rows, const PackedMatrix& w, const float* bias, Activation activation, const float* a,
+void MultiplyAddBias(int rows, const PackedMatrix& m, const float* bias, Activation activation, const float* a,
                      float* c) {
-  Multiply(rows, w, bias, activation, a, c);
+  ForColumns<kNarrow>(m, bias, activation, [&](auto vectors, const Columns& w, int column) HWY_ATTR {
+    MultiplyRows<vectors()>(rows, w, a, c + column);
+  });
 }
 
 // Indices of the values that are not zero, of a stretch of the row that keeps the list small.
@@ -152,15 +153,23 @@ constexpr int kStretch = 2048;
 constexpr int kAhead = 8;  // how far weights are fetched in advance: the processor cannot guess what will be skipped
 struct NonZeros {
   int count;
-  int32_t index[kStretch + hn::MaxLanes(d) + kAhead];
+  int32_t index[kStretch + kAhead];
 };
 
+// By bits: Compress() of Highway 1.0.3 copies its table to the stack for every vector under GCC 12.
 void FindNonZeros(const float* a, int begin, int end, NonZeros& found) {
-  const hn::RebindToSigned<D> di;
+  constexpr int kBits = 64;
   found.count = 0;
-  for (int i = begin; i < end; i += kLanes) {
-    const auto alive = hn::RebindMask(di, hn::Ne(hn::LoadU(d, a + i), hn::Zero(d)));
-    found.count += static_cast<int>(hn::CompressStore(hn::Iota(di, i), alive, di, found.index + found.count));
+  for (int i = begin; i < end; i += kBits) {
+    uint64_t alive = 0;
+    for (int bit = 0; bit < HWY_MIN(kBits, end - i); bit += kLanes) {
+      uint64_t bits = 0;
+      hn::StoreMaskBits(d, hn::Ne(hn::LoadU(d, a + i + bit), hn::Zero(d)), reinterpret_cast<uint8_t*>(&bits));
+      alive |= bits << bit;
+    }
+    for (; alive != 0; alive &= alive - 1) {
+      found.index[found.count++] = i + static_cast<int>(hwy::Num0BitsBelowLS1Bit_Nonzero64(alive));
+    }
   }
   std::fill_n(found.index + found.count, kAhead, begin);
 }
@@ -211,14 +220,13 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace digit {
 
-HWY_EXPORT(MultiplyEach);
+HWY_EXPORT(MultiplyTiles);
 HWY_EXPORT(MultiplyAddBias);
 HWY_EXPORT(MultiplySparseRow);
 HWY_EXPORT(CountNonZero);
 
-void MultiplyEach(int count, int rows, const PackedMatrix& w, const float* a, ptrdiff_t a_step, float* c,
-                  ptrdiff_t c_step) {
-  HWY_DYNAMIC_DISPATCH(MultiplyEach)(count, rows, w, a, a_step, c, c_step);
+void MultiplyTiles(int count, const PackedMatrix& w, const float* a, ptrdiff_t a_step, float* c, ptrdiff_t c_step) {
+  HWY_DYNAMIC_DISPATCH(MultiplyTiles)(count, w, a, a_step, c, c_step);
 }
 
 void MultiplyAddBias(int rows, const PackedMatrix& w, const float* bias, Activation activation, const float* a,

@@ -14,28 +14,32 @@
 
 namespace digit {
 
-inline constexpr int kPanel = 64;  // columns that lie together: one of four cache lines a row
-
-// A matrix [inner][columns] is stored as panels of kPanel columns, the last one narrower, each [inner][width]. Element
-// (row, column) lies here:
-constexpr size_t PackedIndex(int inner, int columns, int row, int column) {
-  const int panel = column / kPanel * kPanel;
-  const int width = std::min(kPanel, columns - panel);
-  return size_t{1} * panel * inner + size_t{1} * row * width + (column - panel);
-}
-
+inline constexpr int kTiles = 4;  // rows of MultiplyTiles: the tiles of conv2, see winograd.h
+// A matrix [inner][columns], stored as panels of `panel` columns, the last one narrower, each [inner][width].
 struct PackedMatrix {
   int inner;
   int columns;
+  int panel;  // a multiple of kChannelBlock
   const float* weights;
+
+  // Where element (row, column) lies.
+  constexpr size_t Index(int row, int column) const {
+    const int first = column / panel * panel;
+    const int width = std::min(panel, columns - first);
+    return size_t{1} * first * inner + size_t{1} * row * width + (column - first);
+  }
 };
+
+// Measured: several rows are multiplied with kChannelBlock columns at a time, best one stream through memory; a row
+// that skips zeros wants more sums at a time and longer runs.
+inline constexpr int kTilesPanel = kChannelBlock;
+inline constexpr int kRowPanel = 64;
 
 enum class Activation { kNone, kRelu };
 
-// C_i [rows][columns] = A_i [rows][inner] * W_i for `count` matrices that lie one after the other. A_i begin `a_step`
-// floats apart, C_i `c_step`.
-void MultiplyEach(int count, int rows, const PackedMatrix& w, const float* a, ptrdiff_t a_step, float* c,
-                  ptrdiff_t c_step);
+// C_i [kTiles][columns] = A_i [kTiles][inner] * W_i for `count` matrices that lie one after the other. A_i begin
+// `a_step` floats apart, C_i `c_step`.
+void MultiplyTiles(int count, const PackedMatrix& w, const float* a, ptrdiff_t a_step, float* c, ptrdiff_t c_step);
 
 // C [rows][columns] = activation(bias + A * W).
 void MultiplyAddBias(int rows, const PackedMatrix& w, const float* bias, Activation activation, const float* a,

@@ -21,14 +21,14 @@ AlignedFloats PackConv1(const DigitCnn& net) {
 }
 
 AlignedFloats PackConv2(const DigitCnn& net) {
-  const int inner = Padded(net.conv1_channels), columns = Padded(net.conv2_channels);
-  const size_t matrix = size_t{1} * inner * columns;
+  const PackedMatrix layout{Padded(net.conv1_channels), Padded(net.conv2_channels), kTilesPanel, nullptr};
+  const size_t matrix = size_t{1} * layout.inner * layout.columns;
   AlignedFloats packed(kWinogradPoints * matrix);
   for (int out = 0; out < net.conv2_channels; ++out) {
     for (int in = 0; in < net.conv1_channels; ++in) {
       float points[kWinogradPoints];
       TransformKernel(&net.conv2_weight[(size_t{1} * out * net.conv1_channels + in) * 9], points);
-      const size_t at = PackedIndex(inner, columns, in, out);
+      const size_t at = layout.Index(in, out);
       for (int point = 0; point < kWinogradPoints; ++point) packed[point * matrix + at] = points[point];
     }
   }
@@ -37,13 +37,14 @@ AlignedFloats PackConv2(const DigitCnn& net) {
 
 // PyTorch flattens [channel][pixel]; our features lie as [pixel][padded channel]. With one pixel: a plain dense layer.
 AlignedFloats PackDense(absl::Span<const float> weight, int outputs, int channels, int pixels) {
-  const int padded = Padded(channels), inner = pixels * padded, columns = Padded(outputs);
-  AlignedFloats packed(size_t{1} * inner * columns);
+  const int padded = Padded(channels);
+  const PackedMatrix layout{pixels * padded, Padded(outputs), kRowPanel, nullptr};
+  AlignedFloats packed(size_t{1} * layout.inner * layout.columns);
   for (int out = 0; out < outputs; ++out) {
     for (int channel = 0; channel < channels; ++channel) {
       const float* from = &weight[(size_t{1} * out * channels + channel) * pixels];
       for (int pixel = 0; pixel < pixels; ++pixel) {
-        packed[PackedIndex(inner, columns, pixel * padded + channel, out)] = from[pixel];
+        packed[layout.Index(pixel * padded + channel, out)] = from[pixel];
       }
     }
   }

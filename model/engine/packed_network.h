@@ -22,9 +22,9 @@ class PackedNetwork {
   const AlignedFloats fc1_weights, fc1_bias;                  // packed [features][hidden]
   const AlignedFloats fc2_weights, fc2_bias;                  // packed [hidden][outputs]
 
-  PackedMatrix conv2() const { return {conv1_channels, conv2_channels, conv2_weights.data()}; }
-  PackedMatrix fc1() const { return {features, hidden, fc1_weights.data()}; }
-  PackedMatrix fc2() const { return {hidden, outputs, fc2_weights.data()}; }
+  PackedMatrix conv2() const { return {conv1_channels, conv2_channels, kTilesPanel, conv2_weights.data()}; }
+  PackedMatrix fc1() const { return {features, hidden, kRowPanel, fc1_weights.data()}; }
+  PackedMatrix fc2() const { return {hidden, outputs, kRowPanel, fc2_weights.data()}; }
 };
 
 }  // namespace digit

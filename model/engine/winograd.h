@@ -13,10 +13,10 @@
 #include <cstddef>
 
 #include "model/engine/conv1_kernel.h"
+#include "model/engine/matrix_kernels.h"
 
 namespace digit {
 
-inline constexpr int kTiles = 4;            // [2][2]: outputs 0..4 and 5..9 of each direction
 inline constexpr int kWinogradPoints = 49;  // [7][7]
 
 // Floats from one point to the next where something is kept for each [point][tile][channel]: a cache line more than
