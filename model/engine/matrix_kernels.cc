@@ -1,13 +1,10 @@
 #include "model/engine/matrix_kernels.h"
 
-#include <cstdint>
 #include <limits>
-#include <type_traits>
 
 #include "model/engine/simd_targets.h"
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "model/engine/matrix_kernels.cc"
-#include "hwy/cache_control.h"
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
 
@@ -26,7 +23,8 @@ constexpr int kLanes = static_cast<int>(hn::MaxLanes(d));
 // multipliers busy and 12 are the most.
 constexpr int kMaxRows = 6;
 constexpr int kUnroll = 4;  // divides `inner`, which is padded
-constexpr int kNarrow = kChannelBlock >= 2 * kLanes ? 2 : 1;
+constexpr int kVectors = kChannelBlock >= 2 * kLanes ? 2 : 1;
+constexpr int kStep = kVectors * kLanes;
 
 constexpr float kLowest = -std::numeric_limits<float>::infinity();
 
@@ -40,7 +38,7 @@ struct Columns {
   ptrdiff_t c_stride;
 };
 
-template <int kRows, int kVectors>
+template <int kRows>
 HWY_INLINE void Block(const Columns& w, const float* HWY_RESTRICT a, float* HWY_RESTRICT c) {
   V sum[kRows][kVectors];
   for (int v = 0; v < kVectors; ++v) {
@@ -67,28 +65,27 @@ HWY_INLINE void Block(const Columns& w, const float* HWY_RESTRICT a, float* HWY_
 }
 
 // As many rows as there are, in blocks of even size.
-template <int kVectors>
-HWY_INLINE void MultiplyRows(int rows, const Columns& w, const float* a, float* c) {
+void MultiplyRows(int rows, const Columns& w, const float* a, float* c) {
   for (int blocks = (rows + kMaxRows - 1) / kMaxRows; blocks > 0; --blocks) {
     const int now = (rows + blocks - 1) / blocks;
     switch (now) {
       case 1:
-        Block<1, kVectors>(w, a, c);
+        Block<1>(w, a, c);
         break;
       case 2:
-        Block<2, kVectors>(w, a, c);
+        Block<2>(w, a, c);
         break;
       case 3:
-        Block<3, kVectors>(w, a, c);
+        Block<3>(w, a, c);
         break;
       case 4:
-        Block<4, kVectors>(w, a, c);
+        Block<4>(w, a, c);
         break;
       case 5:
-        Block<5, kVectors>(w, a, c);
+        Block<5>(w, a, c);
         break;
       default:
-        Block<kMaxRows, kVectors>(w, a, c);
+        Block<kMaxRows>(w, a, c);
         break;
     }
     rows -= now;
@@ -97,119 +94,35 @@ HWY_INLINE void MultiplyRows(int rows, const Columns& w, const float* a, float* 
   }
 }
 
-// Calls multiply(vectors, columns, first column) for all columns, `kWide` vectors at a time where a panel has room for
-// them.
-template <int kWide, typename Multiply>
-HWY_INLINE void ForColumns(const PackedMatrix& m, const float* bias, Activation activation, const Multiply& multiply) {
-  for (int panel = 0; panel < m.columns; panel += m.panel) {
-    const int width = HWY_MIN(m.panel, m.columns - panel);
-    Columns w{.inner = m.inner,
-              .width = width,
-              .weights = m.weights + ptrdiff_t{panel} * m.inner,
-              .bias = bias == nullptr ? nullptr : bias + panel,
-              .floor = activation == Activation::kRelu ? 0 : kLowest,
-              .c_stride = m.columns};
-    const auto advance = [&](int vectors) HWY_ATTR {
-      w.weights += vectors * kLanes;
-      if (w.bias != nullptr) w.bias += vectors * kLanes;
-    };
-    int column = 0;
-    for (; column + kWide * kLanes <= width; column += kWide * kLanes, advance(kWide)) {
-      multiply(std::integral_constant<int, kWide>(), w, panel + column);
-    }
-    for (; column < width; column += kNarrow * kLanes, advance(kNarrow)) {
-      multiply(std::integral_constant<int, kNarrow>(), w, panel + column);
-    }
-  }
-}
-
 void MultiplyTiles(int count, const PackedMatrix& m, const float* a, ptrdiff_t a_step, float* c, ptrdiff_t c_step) {
-  Columns w{.inner = m.inner,
-            .width = kTilesPanel,
-            .weights = m.weights,
-            .bias = nullptr,
-            .floor = kLowest,
-            .c_stride = m.columns};
-  for (int i = 0; i < count; ++i, a += a_step, c += c_step) {
-    for (int panel = 0; panel < m.columns; panel += kTilesPanel) {
-      for (int column = 0; column < kTilesPanel; column += kNarrow * kLanes) {
-        Block<kTiles, kNarrow>(w, a, c + panel + column);
-        w.weights += kNarrow * kLanes;
-      }
-      w.weights += ptrdiff_t{m.inner - 1} * kTilesPanel;
+  const float* matrix = m.weights;
+  for (int i = 0; i < count; ++i, a += a_step, c += c_step, matrix += ptrdiff_t{m.inner} * m.columns) {
+    for (int column = 0; column < m.columns; column += kStep) {
+      const Columns w{.inner = m.inner,
+                      .width = kTilesPanel,
+                      .weights = matrix + column / kTilesPanel * kTilesPanel * m.inner + column % kTilesPanel,
+                      .bias = nullptr,
+                      .floor = kLowest,
+                      .c_stride = m.columns};
+      Block<kTiles>(w, a, c + column);
     }
   }
 }
 
 void MultiplyAddBias(int rows, const PackedMatrix& m, const float* bias, Activation activation, const float* a,
                      float* c) {
-  ForColumns<kNarrow>(m, bias, activation, [&](auto vectors, const Columns& w, int column) HWY_ATTR {
-    MultiplyRows<vectors()>(rows, w, a, c + column);
-  });
-}
-
-// Indices of the values that are not zero, of a stretch of the row that keeps the list small.
-constexpr int kStretch = 2048;
-constexpr int kAhead = 8;  // how far weights are fetched in advance: the processor cannot guess what will be skipped
-struct NonZeros {
-  int count;
-  int32_t index[kStretch + kAhead];
-};
-
-// By bits: Compress() of Highway 1.0.3 copies its table to the stack for every vector under GCC 12.
-void FindNonZeros(const float* a, int begin, int end, NonZeros& found) {
-  constexpr int kBits = 64;
-  found.count = 0;
-  for (int i = begin; i < end; i += kBits) {
-    uint64_t alive = 0;
-    for (int bit = 0; bit < HWY_MIN(kBits, end - i); bit += kLanes) {
-      uint64_t bits = 0;
-      hn::StoreMaskBits(d, hn::Ne(hn::LoadU(d, a + i + bit), hn::Zero(d)), reinterpret_cast<uint8_t*>(&bits));
-      alive |= bits << bit;
-    }
-    for (; alive != 0; alive &= alive - 1) {
-      found.index[found.count++] = i + static_cast<int>(hwy::Num0BitsBelowLS1Bit_Nonzero64(alive));
+  for (int panel = 0; panel < m.columns; panel += m.panel) {
+    const int end = HWY_MIN(panel + m.panel, m.columns);
+    for (int column = panel; column < end; column += kStep) {
+      const Columns w{.inner = m.inner,
+                      .width = end - panel,
+                      .weights = m.weights + m.Index(0, column),
+                      .bias = bias + column,
+                      .floor = activation == Activation::kRelu ? 0 : kLowest,
+                      .c_stride = m.columns};
+      MultiplyRows(rows, w, a, c + column);
     }
   }
-  std::fill_n(found.index + found.count, kAhead, begin);
-}
-
-template <int kVectors>
-HWY_INLINE void AddNonZeros(const Columns& w, const float* HWY_RESTRICT a, const NonZeros& alive,
-                            float* HWY_RESTRICT c) {
-  constexpr int kLineFloats = 16;
-  V sum[kVectors];
-  for (int v = 0; v < kVectors; ++v) sum[v] = hn::LoadU(d, c + v * kLanes);
-  for (int n = 0; n < alive.count; ++n) {
-    const float* next = w.weights + ptrdiff_t{alive.index[n + kAhead]} * w.width;
-    for (int line = 0; line < kVectors * kLanes; line += kLineFloats) hwy::Prefetch(next + line);
-    const V value = hn::Set(d, a[alive.index[n]]);
-    const float* weights = w.weights + ptrdiff_t{alive.index[n]} * w.width;
-    for (int v = 0; v < kVectors; ++v) sum[v] = hn::MulAdd(value, hn::LoadU(d, weights + v * kLanes), sum[v]);
-  }
-  for (int v = 0; v < kVectors; ++v) hn::StoreU(sum[v], d, c + v * kLanes);
-}
-
-void MultiplySparseRow(const PackedMatrix& w, const float* HWY_RESTRICT bias, Activation activation,
-                       const float* HWY_RESTRICT a, float* HWY_RESTRICT c) {
-  std::copy_n(bias, w.columns, c);
-  for (int begin = 0; begin < w.inner; begin += kStretch) {
-    NonZeros alive;
-    FindNonZeros(a, begin, HWY_MIN(w.inner, begin + kStretch), alive);
-    ForColumns<8>(w, nullptr, activation, [&](auto vectors, const Columns& columns, int column) HWY_ATTR {
-      AddNonZeros<vectors()>(columns, a, alive, c + column);
-    });
-  }
-  if (activation == Activation::kNone) return;
-  for (int i = 0; i < w.columns; i += kLanes) hn::StoreU(hn::Max(hn::LoadU(d, c + i), hn::Zero(d)), d, c + i);
-}
-
-int CountNonZero(const float* a, int count) {
-  int zeros = 0;
-  for (int i = 0; i < count; i += kLanes) {
-    zeros += static_cast<int>(hn::CountTrue(d, hn::Eq(hn::LoadU(d, a + i), hn::Zero(d))));
-  }
-  return count - zeros;
 }
 
 }  // namespace
@@ -222,8 +135,6 @@ namespace digit {
 
 HWY_EXPORT(MultiplyTiles);
 HWY_EXPORT(MultiplyAddBias);
-HWY_EXPORT(MultiplySparseRow);
-HWY_EXPORT(CountNonZero);
 
 void MultiplyTiles(int count, const PackedMatrix& w, const float* a, ptrdiff_t a_step, float* c, ptrdiff_t c_step) {
   HWY_DYNAMIC_DISPATCH(MultiplyTiles)(count, w, a, a_step, c, c_step);
@@ -233,12 +144,6 @@ void MultiplyAddBias(int rows, const PackedMatrix& w, const float* bias, Activat
                      float* c) {
   HWY_DYNAMIC_DISPATCH(MultiplyAddBias)(rows, w, bias, activation, a, c);
 }
-
-void MultiplySparseRow(const PackedMatrix& w, const float* bias, Activation activation, const float* a, float* c) {
-  HWY_DYNAMIC_DISPATCH(MultiplySparseRow)(w, bias, activation, a, c);
-}
-
-int CountNonZero(const float* a, int count) { return HWY_DYNAMIC_DISPATCH(CountNonZero)(a, count); }
 
 }  // namespace digit
 #endif  // HWY_ONCE

@@ -45,11 +45,4 @@ void MultiplyTiles(int count, const PackedMatrix& w, const float* a, ptrdiff_t a
 void MultiplyAddBias(int rows, const PackedMatrix& w, const float* bias, Activation activation, const float* a,
                      float* c);
 
-// The same for one row that is mostly zeros: weights that meet a zero are not read, which is most of the time of a
-// large matrix.
-void MultiplySparseRow(const PackedMatrix& w, const float* bias, Activation activation, const float* a, float* c);
-
-// How many of a[0..count) are not zero; count is a multiple of kChannelBlock.
-int CountNonZero(const float* a, int count);
-
 }  // namespace digit

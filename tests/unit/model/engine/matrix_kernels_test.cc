@@ -5,6 +5,7 @@
 #include <cmath>
 #include <set>
 
+#include "model/engine/sparse_kernels.h"
 #include "tests/unit/model/engine/every_target.h"
 #include "tests/unit/model/engine/random_values.h"
 
