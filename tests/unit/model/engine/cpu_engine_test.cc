@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "model/engine/scalar_reference.h"
+#include "tests/unit/model/archive/heap_meter.h"
+#include "tests/unit/model/engine/every_target.h"
 #include "tests/unit/model/engine/random_model.h"
 
 namespace digit {
@@ -18,28 +21,76 @@ std::unique_ptr<InferenceEngine> EngineOf(const Model& model) {
   return engine.ok() ? *std::move(engine) : nullptr;
 }
 
-void ExpectAgreesWithScalar(const Model& model, int images) {
-  const std::unique_ptr<InferenceEngine> engine = EngineOf(model);
+// On every instruction set, in batches of these sizes.
+void ExpectAgreesWithScalar(uint32_t seed, Widths widths, const std::vector<int>& batches) {
+  SCOPED_TRACE(testing::Message() << "seed " << seed << ", widths " << widths.conv1 << " " << widths.conv2 << " "
+                                  << widths.hidden << " " << widths.classes);
+  const int most = *std::max_element(batches.begin(), batches.end());
+  const Model model = RandomModel(seed, widths);
   const DigitCnn net = *FindDigitCnn(model.file.tensors);
-  const std::vector<uint8_t> pixels = RandomImages(7, images);
-  std::vector<float> scores(static_cast<size_t>(images) * net.num_classes), want(net.num_classes);
-  ASSERT_TRUE(engine->Infer(pixels, absl::MakeSpan(scores)).ok());
-  for (int i = 0; i < images; ++i) {
-    ScalarForward(net, absl::MakeConstSpan(pixels).subspan(i * kImagePixels, kImagePixels), absl::MakeSpan(want));
-    float largest = 1;
-    for (float logit : want) largest = std::max(largest, std::abs(logit));
-    for (int c = 0; c < net.num_classes; ++c) {
-      EXPECT_NEAR(scores[i * net.num_classes + c], want[c], 1e-4 * largest) << "image " << i << " class " << c;
+  const std::vector<uint8_t> pixels = RandomImages(seed + 7, most);
+  std::vector<float> want(static_cast<size_t>(most) * net.num_classes);
+  for (int i = 0; i < most; ++i) {
+    ScalarForward(net, absl::MakeConstSpan(pixels).subspan(i * kImagePixels, kImagePixels),
+                  absl::MakeSpan(want).subspan(i * net.num_classes, net.num_classes));
+  }
+  float largest = 1;
+  for (float logit : want) largest = std::max(largest, std::abs(logit));
+  OnEveryTarget([&] {
+    const std::unique_ptr<InferenceEngine> engine = EngineOf(model);
+    for (int n : batches) {
+      std::vector<float> scores(static_cast<size_t>(n) * net.num_classes);
+      ASSERT_TRUE(engine->Infer(absl::MakeConstSpan(pixels).first(n * kImagePixels), absl::MakeSpan(scores)).ok());
+      for (size_t i = 0; i < scores.size(); ++i) {
+        ASSERT_NEAR(scores[i], want[i], 1e-5 * largest) << "batch " << n << ", output " << i;
+      }
+    }
+  });
+}
+
+TEST(CpuEngineTest, AgreesWithTheScalarPassForEveryBatchSize) {
+  std::vector<int> batches(70);
+  std::iota(batches.begin(), batches.end(), 1);
+  ExpectAgreesWithScalar(1, {.conv1 = 5, .conv2 = 7, .hidden = 19, .classes = 3}, batches);
+}
+
+TEST(CpuEngineTest, AgreesWithTheScalarPassForTheTutorialsWidths) { ExpectAgreesWithScalar(2, {}, {1, 2, 3, 25}); }
+
+TEST(CpuEngineTest, AgreesWithTheScalarPassForOddWidths) {
+  ExpectAgreesWithScalar(3, {.conv1 = 3, .conv2 = 5, .hidden = 7, .classes = 26}, {1, 5, 30});
+  ExpectAgreesWithScalar(4, {.conv1 = 1, .conv2 = 1, .hidden = 1, .classes = 1}, {1, 5, 30});
+  ExpectAgreesWithScalar(5, {.conv1 = 9, .conv2 = 17, .hidden = 33, .classes = 2}, {1, 5, 30});
+  ExpectAgreesWithScalar(6, {.conv1 = 17, .conv2 = 65, .hidden = 129, .classes = 11}, {1, 5});
+  ExpectAgreesWithScalar(7, {.conv1 = 40, .conv2 = 100, .hidden = 70, .classes = 81}, {1, 5});
+}
+
+// Features that are nearly all zero, and nearly none: fc1 takes both of its ways.
+TEST(CpuEngineTest, AgreesWithTheScalarPassForSparseAndForDenseFeatures) {
+  for (float bias : {-1.5f, 1.5f}) {
+    Model model = RandomModel(8, {.conv1 = 4, .conv2 = 20, .hidden = 30, .classes = 10});
+    for (float& value : model.file.tensors[3].values) value = bias;  // conv2.bias
+    const DigitCnn net = *FindDigitCnn(model.file.tensors);
+    const std::vector<uint8_t> pixels = RandomImages(9, 7);
+    std::vector<float> scores(70), want(10);
+    ASSERT_TRUE(EngineOf(model)->Infer(pixels, absl::MakeSpan(scores)).ok());
+    for (int i = 0; i < 7; ++i) {
+      ScalarForward(net, absl::MakeConstSpan(pixels).subspan(i * kImagePixels, kImagePixels), absl::MakeSpan(want));
+      for (int c = 0; c < 10; ++c) EXPECT_NEAR(scores[i * 10 + c], want[c], 1e-5) << bias << ", image " << i;
     }
   }
 }
 
-TEST(CpuEngineTest, AgreesWithTheScalarPass) { ExpectAgreesWithScalar(RandomModel(1), 6); }
-
-TEST(CpuEngineTest, AgreesWithTheScalarPassForWidthsThatAreNoMultipleOfEight) {
-  ExpectAgreesWithScalar(RandomModel(2, {.conv1 = 3, .conv2 = 5, .hidden = 7, .classes = 26}), 5);
-  ExpectAgreesWithScalar(RandomModel(3, {.conv1 = 1, .conv2 = 1, .hidden = 1, .classes = 1}), 5);
-  ExpectAgreesWithScalar(RandomModel(4, {.conv1 = 9, .conv2 = 17, .hidden = 33, .classes = 2}), 5);
+TEST(CpuEngineTest, NeverAllocatesAfterCreate) {
+  if (!HeapMeterWorks()) GTEST_SKIP() << "a sanitizer has its own operator new";
+  const std::unique_ptr<InferenceEngine> engine = EngineOf(RandomModel(1));
+  const std::vector<uint8_t> pixels = RandomImages(1, 70);
+  std::vector<float> scores(700);
+  const HeapMeter meter;
+  for (int n : {1, 2, 24, 25, 70}) {
+    ASSERT_TRUE(
+        engine->Infer(absl::MakeConstSpan(pixels).first(n * kImagePixels), absl::MakeSpan(scores).first(n * 10)).ok());
+  }
+  EXPECT_EQ(meter.PeakBytes(), 0u);
 }
 
 TEST(CpuEngineTest, GivesAnImageTheSameScoresInEveryBatchSize) {
