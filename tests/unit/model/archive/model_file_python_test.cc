@@ -159,7 +159,7 @@ TEST_F(PythonTorchTest, ItsFilesAreReadBitForBitAndOthersRefusedByName) {
   ASSERT_TRUE(frozen.ok()) << frozen.status();
   EXPECT_THAT(Names(*frozen), IsEmpty());
 
-  ExpectError("whole", "a whole pickled model of class '__main__.Net'");
+  ExpectError("whole", "a whole pickled model of class 'tutorial_network.Net'");
   ExpectError("checkpoint", "torch.load(FILE)['model']");
   ExpectError("checkpoint_epoch_first", "torch.load(FILE)['state_dict']");
   ExpectError("legacy", "before PyTorch 1.6");
