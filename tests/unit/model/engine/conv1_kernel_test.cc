@@ -24,7 +24,8 @@ std::vector<double> PlainConv1(const uint8_t* pixels, const std::vector<float>& 
       for (int c = 0; c < channels; ++c) {
         double sum = bias[c];
         for (int tap = 0; tap < 9; ++tap) {
-          sum += double{weights[tap * channels + c]} * pixels[(y + tap / 3) * kImageSide + x + tap % 3];
+          const uint8_t pixel = pixels[(y + tap / 3) * kImageSide + x + tap % 3];
+          sum += double{weights[tap * channels + c]} * pixel;
         }
         double& pooled = map[(y / 2 * kMapSide + x / 2) * channels + c];
         pooled = std::max(pooled, sum);
