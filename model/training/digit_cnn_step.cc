@@ -29,7 +29,7 @@ void ForEachElement(int which, Copy copy) {
   }
 }
 
-// Softmax cross entropy with label smoothing, of a digit, and log(1 + exp(-+energy)), of every picture, since
+// Softmax cross entropy with label smoothing, of a digit, and weighted log(1 + exp(-+energy)), of every picture, since
 // sigmoid(energy) is to be the probability of a digit; `logits` becomes the gradient.
 ShardResult LossGradient(int label, float smoothing, float scale, float* logits) {
   constexpr int kClasses = kDigitCnnClasses;
@@ -42,7 +42,7 @@ ShardResult LossGradient(int label, float smoothing, float scale, float* logits)
   for (int c = 0; c < kClasses; ++c) sum += exps[c] = std::exp(logits[c] - top);
   const float log_sum = std::log(sum) + top;  // the energy
   const bool is_digit = label != kNoDigit;
-  const float digit_gradient = 1 / (1 + std::exp(-log_sum)) - (is_digit ? 1.0f : 0.0f);
+  const float digit_gradient = kEnergyWeight * (1 / (1 + std::exp(-log_sum)) - (is_digit ? 1.0f : 0.0f));
   for (int c = 0; c < kClasses; ++c) {
     const float share = exps[c] / sum;
     float g = digit_gradient * share;

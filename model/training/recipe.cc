@@ -32,11 +32,12 @@ std::string Describe(const Recipe& recipe) {
   const Augmentation& a = recipe.augmentation;
   return absl::StrFormat(
       "%d epochs, batch %d, AdamW (%g, %g), weight decay %g, one cycle with peak %g and %g warm-up, label smoothing "
-      "%g, %d generated non-digits in each batch (logistic loss of the energy), weights averaged with decay %g, random "
+      "%g, %d generated non-digits in each batch (logistic loss of the energy, weight %g), weights averaged with decay "
+      "%g, random "
       "rotation %g deg, scale %g, shear %g, shift %g px, warp %g px",
       recipe.epochs, recipe.batch_images, recipe.beta1, recipe.beta2, recipe.weight_decay, recipe.peak_learning_rate,
-      recipe.warm_up, recipe.label_smoothing, recipe.non_digits, recipe.average_decay, a.rotation_degrees, a.scale,
-      a.shear, a.shift_pixels, a.warp_pixels);
+      recipe.warm_up, recipe.label_smoothing, recipe.non_digits, kEnergyWeight, recipe.average_decay,
+      a.rotation_degrees, a.scale, a.shear, a.shift_pixels, a.warp_pixels);
 }
 
 absl::Status Validate(const Recipe& recipe) {

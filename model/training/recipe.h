@@ -21,7 +21,7 @@ struct Recipe {
   float beta1 = 0.9f;
   float beta2 = 0.99f;
   float label_smoothing = 0.05f;
-  int non_digits = 8;            // of the batch's pictures, spread evenly over its shards; 0: only digits
+  int non_digits = 4;            // of the batch's pictures, spread evenly over its shards; 0: only digits
   float average_decay = 0.999f;  // of the moving average of the weights, which is what is shipped
   Augmentation augmentation;
 };

@@ -61,7 +61,7 @@ TorchPass RunTorch(const DigitCnnWeights& weights, const ShardWorkspace& work, i
   const torch::Tensor of_energy = torch::nn::functional::binary_cross_entropy_with_logits(
       pass.logits.logsumexp(1), torch::tensor(is_digit),
       torch::nn::functional::BinaryCrossEntropyWithLogitsFuncOptions().reduction(torch::kSum));
-  (pass.loss + of_energy).backward();
+  (pass.loss + kEnergyWeight * of_energy).backward();
   return pass;
 }
 
