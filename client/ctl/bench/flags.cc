@@ -6,7 +6,7 @@ namespace digit {
 namespace {
 
 constexpr char kFooter[] =
-    R"(Ctrl-C prints what was measured so far. Environment: DIGIT_SERVER is the default of --server.
+    R"(Ctrl-C prints what was measured so far. --server and --timeout are as for all commands (digitctl --help).
 Exit codes:
   0  measured, and every answer was right
   1  a request failed, was answered wrongly or not sent in time, or the run was cut short

@@ -3,23 +3,27 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "base/status.h"
 #include "client/ctl/files.h"
 #include "model/dataset/digit_generator.h"
 
 namespace digit {
 namespace {
 
+absl::Status Named(absl::string_view what, const absl::Status& status) {
+  return absl::Status(status.code(), absl::StrCat(what, ": ", status.message()));
+}
+
 absl::StatusOr<BenchPictures> FromFiles(const BenchOptions& options) {
   BenchPictures set;
   set.encoded = true;
-  ASSIGN_OR_RETURN(const std::vector<std::string> files, ExpandFiles(options.images));
-  for (const std::string& file : files) {
+  const absl::StatusOr<std::vector<std::string>> files = ExpandFiles(options.images);
+  if (!files.ok()) return Named("--images", files.status());
+  for (const std::string& file : *files) {
     absl::StatusOr<std::string> bytes = ReadImage(file);
-    if (!bytes.ok()) return absl::Status(bytes.status().code(), absl::StrCat(file, ": ", bytes.status().message()));
+    if (!bytes.ok()) return Named(absl::StrCat("--images: ", file), bytes.status());
     set.pictures.push_back({file, *std::move(bytes)});
   }
-  set.about = absl::StrCat(files.size(), files.size() == 1 ? " picture file" : " picture files");
+  set.about = absl::StrCat(files->size(), files->size() == 1 ? " picture file" : " picture files");
   return set;
 }
 
@@ -41,10 +45,11 @@ absl::StatusOr<BenchPictures> LoadBenchPictures(const BenchOptions& options) {
     set.about = absl::StrCat(options.generate, " generated digits (seed ", options.seed, ")");
     return set;
   }
-  ASSIGN_OR_RETURN(const LabeledImages images, ReadIdxFolder(options.idx, Split::kTest));
-  if (images.size() == 0) return absl::InvalidArgumentError(absl::StrCat("no images in '", options.idx, "'"));
-  BenchPictures set = FromLabeled(images, "test image");
-  set.about = absl::StrCat(images.size(), " raw test images of ", options.idx);
+  const absl::StatusOr<LabeledImages> images = ReadIdxFolder(options.idx, Split::kTest);
+  if (!images.ok()) return Named("--idx", images.status());
+  if (images->size() == 0) return absl::InvalidArgumentError(absl::StrCat("--idx: no images in '", options.idx, "'"));
+  BenchPictures set = FromLabeled(*images, "test image");
+  set.about = absl::StrCat(images->size(), " raw test images of ", options.idx);
   return set;
 }
 

@@ -21,7 +21,7 @@ struct BenchPictures {
   std::string about;                   // "1000 generated digits (seed 1)"
 };
 
-// Reads or draws what `options` ask for. The status names the file or folder; INVALID_ARGUMENT, NOT_FOUND and the like.
+// Reads or draws what `options` ask for. The status names the flag and the file or folder.
 absl::StatusOr<BenchPictures> LoadBenchPictures(const BenchOptions& options);
 
 }  // namespace digit

@@ -70,7 +70,8 @@ std::string LatencyChart(const BenchSetup& setup, const BenchPoint& point) {
     share[std::min(static_cast<int>(place * kBars), kBars - 1)] +=
         100.0 * static_cast<double>(count) / static_cast<double>(latency.count());
   });
-  const PlotAxis y = PlotAxis::Linear(*std::max_element(share.begin(), share.end()), kBottom, kTop);
+  constexpr double kRoom = 1.3;  // for the names of the percentiles, above the bars
+  const PlotAxis y = PlotAxis::Linear(kRoom * *std::max_element(share.begin(), share.end()), kBottom, kTop);
   std::string out = Frame(x, y, absl::StrCat("Latency at ", LoadName(setup, point)), "latency, ms (logarithmic)",
                           "share of answers, %");
   const double step = kChartWidth / kBars;
@@ -122,14 +123,14 @@ std::string ThroughputChart(const BenchSetup& setup, const std::vector<BenchPoin
   std::string out = Frame(x, y, "Latency over throughput", "images per second", "latency, ms (logarithmic)");
   out += Curve(points, x, y, 0.5, kBlue) + Curve(points, x, y, 0.99, kRed);
   for (const BenchPoint& point : points) {
-    out += Text(x.At(point.images_per_second()), y.At(Ms(point.total.latency.Quantile(0.99))) - 9, "middle",
+    out += Text(x.At(point.images_per_second()) + 8, y.At(Ms(point.total.latency.Quantile(0.99))) + 4, "start",
                 TickText(static_cast<double>(point.load)), kInk, " font-size=\"11\" class=\"halo\"");
   }
-  out += Text(kLeft2 + 8, kTop + 16, "start", "p99", kRed, " class=\"halo\"");
-  out += Text(kLeft2 + 44, kTop + 16, "start", "p50", kBlue, " class=\"halo\"");
-  out += Text(kLeft2 + 80, kTop + 16, "start",
-              setup.options.open_loop() ? "numbers: requests a second asked for" : "numbers: requests in flight", kInk,
-              " font-size=\"11\" class=\"halo\"");
+  const double right = kLeft2 + kChartWidth;
+  out += Text(right - 40, kTop - 16, "end",
+              setup.options.open_loop() ? "requests a second asked for:" : "with so many in flight:", kInk,
+              " font-size=\"11\"");
+  out += Text(right - 4, kTop - 16, "end", "p99", kRed) + Text(right + 28, kTop - 16, "end", "p50", kBlue);
   return out;
 }
 
