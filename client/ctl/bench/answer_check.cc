@@ -1,5 +1,6 @@
 #include "client/ctl/bench/answer_check.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -14,12 +15,14 @@ AloneAnswer ToAlone(const v1::Prediction& prediction, const std::vector<std::str
   return alone;
 }
 
-// How far two answers are apart; 1 when they are not of the same classes.
+// How far two answers are apart; 1 when they are not of the same classes, or one is no number.
 float Distance(const v1::Prediction& prediction, const AloneAnswer& alone) {
   if (prediction.probabilities_size() != static_cast<int>(alone.probabilities.size())) return 1;
   float largest = 0;
   for (int i = 0; i < prediction.probabilities_size(); ++i) {
-    largest = std::max(largest, std::abs(prediction.probabilities(i) - alone.probabilities[i]));
+    const float distance = std::abs(prediction.probabilities(i) - alone.probabilities[i]);
+    if (std::isnan(distance)) return 1;
+    largest = std::max(largest, distance);
   }
   return largest;
 }
@@ -76,7 +79,7 @@ CheckedAnswer AnswerCheck::Check(const MessageSet& messages, int m, const v1::Re
     const AloneAnswer& alone = alone_[picture];
     const float distance = Distance(result.prediction(), alone);
     const bool same_label = result.prediction().label() == alone.label;
-    if (!checked.wrong && (!same_label || !(distance <= kProbabilityTolerance))) {
+    if (!checked.wrong && (!same_label || distance > kProbabilityTolerance)) {
       checked.wrong = true;
       checked.message = absl::StrCat(names_[picture], ": '", result.prediction().label(), "' under load, '",
                                      alone.label, "' alone; probabilities up to ", distance, " apart");

@@ -90,7 +90,7 @@ bool IsInterfaceAddress(const std::string& host) {
 std::optional<absl::Duration> CpuTimeOf(pid_t pid) {
   clockid_t clock;
   timespec time;
-  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0) return std::nullopt;
+  if (pid <= 0 || clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0) return std::nullopt;
   return absl::DurationFromTimespec(time);
 }
 

@@ -112,9 +112,9 @@ std::string FormatBenchIntroduction(const BenchSetup& setup) {
 std::string FormatBenchHeader(const BenchSetup& setup) {
   const std::string load = setup.options.open_loop() ? "requests" : "in";
   const std::string unit = setup.options.open_loop() ? "per s" : "flight";
-  return absl::StrFormat("%9s %10s %8s %8s %8s %8s %8s %9s %9s %8s %7s\n%9s %10s %8s %8s %8s %8s %8s %9s %9s %8s %7s\n",
-                         load, "images", "p50", "p90", "p99", "p99.9", "max", "client", "server", "errors", "wrong",
-                         unit, "per s", "ms", "ms", "ms", "ms", "ms", "us/image", "us/image", "", "");
+  return absl::StrFormat("%9s %10s %8s %8s %8s %8s %8s %9s %9s %8s %7s\n%9s %10s %8s %8s %8s %8s %8s %9s %9s\n", load,
+                         "images", "p50", "p90", "p99", "p99.9", "max", "client", "server", "errors", "wrong", unit,
+                         "per s", "ms", "ms", "ms", "ms", "ms", "us/image", "us/image");
 }
 
 std::string FormatBenchRow(const BenchPoint& point) {
