@@ -102,10 +102,12 @@ std::string FormatBenchIntroduction(const BenchSetup& setup) {
   if (o.mode == BenchMode::kStream) absl::StrAppend(&out, Plural(o.streams, "stream"), ", ");
   absl::StrAppend(&out, Plural(o.connections, "connection"), "\n", Printable(setup.pictures),
                   "; each was first asked for alone, and every answer is compared with that\n");
-  absl::StrAppend(&out, o.open_loop() ? "open loop" : "closed loop", "; warm-up ", absl::FormatDuration(o.warmup),
-                  ", then windows of ", absl::FormatDuration(o.window), " until three in a row agree within ",
-                  absl::StrFormat("%g %%", o.stable * 100), " (throughput and median), at most ",
-                  absl::FormatDuration(o.duration), "\n");
+  absl::StrAppend(&out,
+                  o.open_loop() ? "open loop, latencies from when a request was due"
+                                : "closed loop, latencies from sending (it sends less when the server is slow)",
+                  "\nwarm-up ", absl::FormatDuration(o.warmup), ", then windows of ", absl::FormatDuration(o.window),
+                  " until three in a row agree within ", absl::StrFormat("%g %%", o.stable * 100),
+                  " (throughput and median), at most ", absl::FormatDuration(o.duration), "\n");
   return out;
 }
 
@@ -137,7 +139,6 @@ std::string FormatBenchDetails(const BenchSetup& setup, const BenchPoint& point)
       point.stable ? "stable" : absl::StrFormat("NOT STABLE within %g %%", setup.options.stable * 100),
       "; throughput within ", Percent(ThroughputSpread(point.windows)), " of its mean over all windows\n");
   if (open) out += OpenLoopLine(setup, point);
-  if (!open) out += "  latencies count from sending; a closed loop sends less when the server is slow\n";
   absl::StrAppend(&out, ServerLine(point), AnswersLine(point), ErrorsLine(point));
   const double busy = point.seconds() > 0 ? absl::ToDoubleSeconds(point.client_cpu) / point.seconds() : 0;
   if (busy > 0.9 * setup.threads) {
