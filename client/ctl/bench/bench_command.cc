@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -116,7 +117,8 @@ class BenchRun {
               .server_version = list.server_version(),
               .pictures = pictures->about,
               .picture_count = static_cast<int64_t>(pictures->pictures.size()),
-              .threads = std::min(flags_.bench.connections, UsableCores()),
+              .threads = std::min({flags_.bench.connections, UsableCores(),
+                                   flags_.bench.mode == BenchMode::kStream ? flags_.bench.streams : INT_MAX}),
               .timeout = flags_.timeout,
               .options = flags_.bench};
     FindServer();

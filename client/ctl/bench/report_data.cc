@@ -41,6 +41,8 @@ std::vector<Field> SetupFields(const BenchSetup& setup) {
           {"threads", absl::StrCat(setup.threads)},
           {"timeout_s", Number(absl::ToDoubleSeconds(setup.timeout))},
           {"warmup_s", Number(absl::ToDoubleSeconds(o.warmup))},
+          {"window_s", Number(absl::ToDoubleSeconds(o.window))},
+          {"stable_limit", Number(o.stable)},
           {"seed", absl::StrCat(o.seed)}};
 }
 

@@ -140,8 +140,11 @@ std::string FormatBenchDetails(const BenchSetup& setup, const BenchPoint& point)
       "; throughput within ", Percent(ThroughputSpread(point.windows)), " of its mean over all windows\n");
   if (open) out += OpenLoopLine(setup, point);
   absl::StrAppend(&out, ServerLine(point), AnswersLine(point), ErrorsLine(point));
+  if (point.total.answers > 0 && point.total.answers < 1000) {
+    out += "  fewer than 1,000 answers: p99.9 says no more than the maximum\n";
+  }
   const double busy = point.seconds() > 0 ? absl::ToDoubleSeconds(point.client_cpu) / point.seconds() : 0;
-  if (busy > 0.9 * setup.threads) {
+  if (busy > 0.9 * (setup.threads + (open ? 1 : 0))) {  // an open loop has one more, which sends
     absl::StrAppendFormat(&out,
                           "  CAUTION: this generator kept %.1f cores busy with %s for answers; what is "
                           "measured may be the generator: try more --connections, or another machine\n",

@@ -43,6 +43,7 @@ TEST(BenchTextTest, DetailsAreWhatAScepticAsks) {
       R"(64 in flight: 300 requests in 3.0 s, 3 windows, stable; throughput within 10.0 % of its mean over all windows
   where the mean of 2.000 ms goes (10 requests asked): decode 0.000, queue 0.500, compute 1.000, the rest (wire and both ends) 0.500 ms; 8.0 images in a batch
   answers: every one is what the server says for that picture alone; 99.00 % of 300 images match the set's labels
+  fewer than 1,000 answers: p99.9 says no more than the maximum
 )");
 }
 
@@ -58,6 +59,7 @@ TEST(BenchTextTest, WhatWentWrongIsSaid) {
   errors: 1,000 RESOURCE_EXHAUSTED, 5 UNAVAILABLE; the first: the queue is full\x0areally
   LOST: 1 requests ended in no way
   given up: a whole window without one answer
+  fewer than 1,000 answers: p99.9 says no more than the maximum
 )");
 }
 
@@ -77,22 +79,23 @@ TEST(BenchTextTest, ARunWithoutAnswersIsPrintedToo) {
 }
 
 TEST(BenchJsonTest, IsTheDocumentedObject) {
-  EXPECT_EQ(FormatBenchJson(OpenSetup(), SomeBadPoint()),
-            R"json({"server":"127.0.0.1:50051","server_version":"0.1.0","model":"mnist","version":"0123456789ab",)json"
-            R"json("mode":"unary","loop":"open","pictures":"1000 generated digits (seed 1)","picture_count":1000,)json"
-            R"json("images_per_message":1,"streams":0,"connections":1,"threads":1,"timeout_s":10,"warmup_s":1,)json"
-            R"json("seed":1,"concurrency":null,"rate":2000,"seconds":3,"windows":3,"stable":false,)json"
-            R"json("throughput_spread":0.1,"interrupted":false,"given_up":true,"requests":1306,"answers":300,)json"
-            R"json("errors":1005,"wrong":1,"not_sent":4,"images_per_second":100,"latency_from":"due",)json"
-            R"json("p50_us":2002.9,"p90_us":3000.0,"p99_us":3000.0,"p999_us":3000.0,"max_us":3000.0,)json"
-            R"json("mean_us":2000.0,"send_delay_p99_us":0.0,"server_decode_us":0.0,"server_queue_us":500.0,)json"
-            R"json("server_compute_us":1000.0,"server_batch_images":8,"server_times_requests":10,)json"
-            R"json("client_cpu_us_per_image":20,"server_cpu_us_per_image":null,"server_process":"digitd, pid 7",)json"
-            R"json("labelled_images":300,"accuracy":0.99,"window_images_per_second":[90,100,110],)json"
-            R"json("errors_by_code":{"RESOURCE_EXHAUSTED":1000,"UNAVAILABLE":5},)json"
-            R"json("first_error":"the queue is full\nreally","wrong_samples":["generated digit 3: '8' under load,)json"
-            R"json( '3' alone"]})json"
-            "\n");
+  EXPECT_EQ(
+      FormatBenchJson(OpenSetup(), SomeBadPoint()),
+      R"json({"server":"127.0.0.1:50051","server_version":"0.1.0","model":"mnist","version":"0123456789ab",)json"
+      R"json("mode":"unary","loop":"open","pictures":"1000 generated digits (seed 1)","picture_count":1000,)json"
+      R"json("images_per_message":1,"streams":0,"connections":1,"threads":1,"timeout_s":10,"warmup_s":1,"window_s":1,"stable_limit":0.05,)json"
+      R"json("seed":1,"concurrency":null,"rate":2000,"seconds":3,"windows":3,"stable":false,)json"
+      R"json("throughput_spread":0.1,"interrupted":false,"given_up":true,"requests":1306,"answers":300,)json"
+      R"json("errors":1005,"wrong":1,"not_sent":4,"images_per_second":100,"latency_from":"due",)json"
+      R"json("p50_us":2002.9,"p90_us":3000.0,"p99_us":3000.0,"p999_us":3000.0,"max_us":3000.0,)json"
+      R"json("mean_us":2000.0,"send_delay_p99_us":0.0,"server_decode_us":0.0,"server_queue_us":500.0,)json"
+      R"json("server_compute_us":1000.0,"server_batch_images":8,"server_times_requests":10,)json"
+      R"json("client_cpu_us_per_image":20,"server_cpu_us_per_image":null,"server_process":"digitd, pid 7",)json"
+      R"json("labelled_images":300,"accuracy":0.99,"window_images_per_second":[90,100,110],)json"
+      R"json("errors_by_code":{"RESOURCE_EXHAUSTED":1000,"UNAVAILABLE":5},)json"
+      R"json("first_error":"the queue is full\nreally","wrong_samples":["generated digit 3: '8' under load,)json"
+      R"json( '3' alone"]})json"
+      "\n");
 }
 
 TEST(BenchJsonTest, IsValidWhateverTheServerSays) {
