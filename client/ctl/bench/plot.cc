@@ -40,12 +40,13 @@ std::string Frame(const PlotAxis& x, const PlotAxis& y, const std::string& title
     out += Line(left, y.At(tick), right, y.At(tick), kGrid);
     out += Text(left - 8, y.At(tick) + 4, "end", TickText(tick));
   }
-  double last = -1e9;
+  double free_from = left - 100;
   for (const double tick : x.ticks()) {
     out += Line(x.At(tick), kTop, x.At(tick), kBottom, kGrid);
-    if (x.At(tick) - last < 30) continue;  // its text would touch the one before
+    const double half_width = 4.0 * static_cast<double>(TickText(tick).size()) + 3;
+    if (x.At(tick) - half_width < free_from) continue;  // it would touch the text before
     out += Text(x.At(tick), kBottom + 18, "middle", TickText(tick));
-    last = x.At(tick);
+    free_from = x.At(tick) + half_width;
   }
   out += Text((left + right) / 2, kBottom + 40, "middle", x_name);
   const double name_x = left - 52, name_y = (kTop + kBottom) / 2;
@@ -87,16 +88,18 @@ std::string LatencyChart(const BenchSetup& setup, const BenchPoint& point) {
     double q;
     const char* color;
   };
+  std::string names;  // over all lines
   double text_y = kTop + 14;
   for (const Mark& mark : {Mark{"p50", 0.5, kBlue}, Mark{"p99", 0.99, kRed}, Mark{"p99.9", 0.999, kPurple}}) {
     const double ms = Ms(latency.Quantile(mark.q)), at = x.At(ms);
-    const bool right_half = at > kLeft1 + kChartWidth * 0.7;
+    const bool left = at > kLeft1 + kChartWidth * (mark.q == 0.5 ? 0.25 : 0.75);  // where there is room
     out += Line(at, kTop, at, kBottom, mark.color, " stroke-width=\"1.5\" stroke-dasharray=\"5 4\"");
-    out += Text(right_half ? at - 6 : at + 6, text_y, right_half ? "end" : "start",
-                absl::StrFormat("%s %.3g ms", mark.name, ms), mark.color, " class=\"halo\"");
+    names += Text(left ? at - 6 : at + 6, text_y, left ? "end" : "start",
+                  absl::StrCat(mark.name, " ", ms < 1000 ? absl::StrFormat("%.3g", ms) : TickText(ms), " ms"),
+                  mark.color, " class=\"halo\"");
     text_y += 18;
   }
-  return out;
+  return out + names;
 }
 
 std::string Curve(const std::vector<BenchPoint>& points, const PlotAxis& x, const PlotAxis& y, double q,
