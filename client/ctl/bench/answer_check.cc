@@ -31,11 +31,12 @@ float Distance(const v1::Prediction& prediction, const AloneAnswer& alone) {
 
 absl::StatusOr<AnswerCheck> AnswerCheck::Ask(Client* client, const std::string& model, const std::string& version,
                                              const std::vector<std::string>& labels, BenchPictures* pictures,
-                                             std::vector<std::string>* left_out) {
+                                             const std::atomic<bool>& stop, std::vector<std::string>* left_out) {
   std::vector<BenchPicture> kept;
   std::vector<std::string> names;
   std::vector<AloneAnswer> alone;
   for (BenchPicture& picture : pictures->pictures) {
+    if (stop) return absl::CancelledError("interrupted before the load began");
     v1::RecognizeRequest request;
     request.set_model(model);
     request.set_version(version);

@@ -1,6 +1,7 @@
 // Whether an answer is the right one for its request.
 #pragma once
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -33,10 +34,11 @@ class AnswerCheck {
  public:
   // Asks the server about each picture, one after the other, before the load starts. Pictures that it cannot recognise
   // (blank, damaged) are taken out of `pictures` and named in `left_out`. The status is the client's; INVALID_ARGUMENT
-  // when no picture is left. `labels` are the model's, to know the class of labelled pictures.
+  // when no picture is left; CANCELLED when `stop` became true. `labels` are the model's, to know the class of labelled
+  // pictures.
   static absl::StatusOr<AnswerCheck> Ask(Client* client, const std::string& model, const std::string& version,
                                          const std::vector<std::string>& labels, BenchPictures* pictures,
-                                         std::vector<std::string>* left_out);
+                                         const std::atomic<bool>& stop, std::vector<std::string>* left_out);
 
   AnswerCheck(std::vector<std::string> names, std::vector<AloneAnswer> alone)
       : names_(std::move(names)), alone_(std::move(alone)) {}

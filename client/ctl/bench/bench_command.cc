@@ -67,6 +67,10 @@ class BenchRun {
     }
     TakeSignals();
     absl::Status status = Prepare(&*pictures);
+    if (absl::IsCancelled(status)) {
+      Complain(status.message());
+      return kExitSomeFailed;
+    }
     if (!status.ok()) return Fail(status);
     const MessageSet messages(*pictures, flags_.bench, setup_.model, setup_.version, flags_.timeout);
     if (!Print(Opening())) return code_;
@@ -106,7 +110,7 @@ class BenchRun {
     std::vector<std::string> left_out;
     const std::vector<std::string> labels(version->labels().begin(), version->labels().end());
     absl::StatusOr<AnswerCheck> check =
-        AnswerCheck::Ask(client_, model.name(), version->version(), labels, pictures, &left_out);
+        AnswerCheck::Ask(client_, model.name(), version->version(), labels, pictures, interrupted, &left_out);
     ShowProgress("");
     for (const std::string& picture : left_out) Complain(absl::StrCat("left out: ", picture));
     if (!check.ok()) return check.status();

@@ -97,6 +97,7 @@ class AskTest : public ::testing::Test {
 
   FakeServer server_;
   std::unique_ptr<Client> client_;
+  std::atomic<bool> stop_ = false;
   std::vector<std::string> left_out_;
 };
 
@@ -104,7 +105,7 @@ TEST_F(AskTest, AsksForEachPictureAloneAndLeavesOutWhatHasNoAnswer) {
   BenchPictures pictures = PlainPictures(3);
   pictures.pictures[2].label = 7;  // it shows a 2
   const std::vector<std::string> labels = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
-  const auto check = AnswerCheck::Ask(client_.get(), "m", "v", labels, &pictures, &left_out_);
+  const auto check = AnswerCheck::Ask(client_.get(), "m", "v", labels, &pictures, stop_, &left_out_);
   ASSERT_TRUE(check.ok()) << check.status();
   EXPECT_EQ(server_.calls, 3);
   EXPECT_THAT(left_out_, ElementsAre("picture 0: blank"));
@@ -121,11 +122,19 @@ TEST_F(AskTest, AsksForEachPictureAloneAndLeavesOutWhatHasNoAnswer) {
 
 TEST_F(AskTest, NothingToSendAndRefusalsAreErrors) {
   BenchPictures blank = PlainPictures(1);
-  EXPECT_EQ(AnswerCheck::Ask(client_.get(), "m", "v", {}, &blank, &left_out_).status().code(),
+  EXPECT_EQ(AnswerCheck::Ask(client_.get(), "m", "v", {}, &blank, stop_, &left_out_).status().code(),
             absl::StatusCode::kInvalidArgument);
   BenchPictures pictures = PlainPictures(2);
-  EXPECT_EQ(AnswerCheck::Ask(client_.get(), "nope", "v", {}, &pictures, &left_out_).status().code(),
+  EXPECT_EQ(AnswerCheck::Ask(client_.get(), "nope", "v", {}, &pictures, stop_, &left_out_).status().code(),
             absl::StatusCode::kNotFound);
+}
+
+TEST_F(AskTest, EndsWhenToldTo) {
+  BenchPictures pictures = PlainPictures(3);
+  stop_ = true;
+  EXPECT_EQ(AnswerCheck::Ask(client_.get(), "m", "v", {}, &pictures, stop_, &left_out_).status().code(),
+            absl::StatusCode::kCancelled);
+  EXPECT_EQ(server_.calls, 0);
 }
 
 }  // namespace
