@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/build_info.h"
+#include "client/ctl/bench/flags.h"
 
 namespace digit {
 namespace {
@@ -20,6 +21,7 @@ Examples:
   digitctl recognize img.png --show               draw what the model saw
   digitctl --server 10.0.0.7:50051 models         what a server serves
   until digitctl health; do sleep 1; done         wait for a server
+  digitctl bench --concurrency 1:64:2x            how fast it answers under load
 )";
 
 constexpr char kRecognizeAbout[] = R"(Says what digit each picture shows.
@@ -56,7 +58,8 @@ constexpr char kFooter[] = R"(Data goes to standard output, words go to standard
 Environment: DIGIT_SERVER is the default of --server; NO_COLOR turns colour off.
 Exit codes:
   0  done (also when the reader of our output has gone, as in `| head`)
-  1  some picture was not recognised; `health`: the server is not serving, or not there
+  1  some picture was not recognised; `health`: the server is not serving, or not there;
+     `bench`: an error, a wrong answer, a request not sent, or cut short
   2  wrong usage, or a pattern or folder without pictures
   3  the server cannot be reached, or did not answer within --timeout
   4  the server refused the request (an unknown model, say), or the output could not be written)";
@@ -128,6 +131,8 @@ std::variant<Flags, EarlyExit> ParseFlags(const std::vector<std::string>& args) 
   health->footer(kHealthExamples);
   CLI::App* version = app.add_subcommand("version", "Print the versions of this program and of the server");
   version->footer(kVersionExamples);
+  BenchTexts bench_texts;
+  CLI::App* bench = AddBenchCommand(&app, &bench_texts, &flags, &format);
 
   std::string command;
   try {
@@ -135,6 +140,7 @@ std::variant<Flags, EarlyExit> ParseFlags(const std::vector<std::string>& args) 
     command = app.get_subcommands().at(0)->get_name();
   } catch (const CLI::CallForHelp&) {
     if (*recognize) recognize->description(kRecognizeAbout);  // too long for the list of commands
+    if (*bench) bench->description(kBenchAbout);
     return EarlyExit{kExitOk, app.help()};
   } catch (const CLI::CallForVersion& version) {
     return EarlyExit{kExitOk, absl::StrCat(version.what(), "\n")};
@@ -143,16 +149,21 @@ std::variant<Flags, EarlyExit> ParseFlags(const std::vector<std::string>& args) 
     if (parsed.empty() && error.get_name() == "RequiredError") {
       const std::vector<std::string> unknown = app.remaining();
       const std::string what = unknown.empty() ? "a command is needed" : absl::StrCat("'", unknown[0], "' is unknown");
-      return UsageError(absl::StrCat(what, "; the commands are recognize, models, health and version"), "");
+      return UsageError(absl::StrCat(what, "; the commands are recognize, models, health, version and bench"), "");
     }
     return UsageError(error.what(), parsed.empty() ? "" : parsed[0]->get_name());
   }
   flags.command = *recognize ? Command::kRecognize
                   : *models  ? Command::kModels
                   : *health  ? Command::kHealth
+                  : *bench   ? Command::kBench
                              : Command::kVersion;
   flags.output = kFormats.at(format);
   absl::ParseDuration(timeout, &flags.timeout);
+  if (*bench) {
+    const absl::Status status = FinishBenchOptions(bench_texts, &flags.bench);
+    if (!status.ok()) return UsageError(std::string(status.message()), command);
+  }
   if (flags.show && flags.output != OutputFormat::kText) {
     return UsageError("--show draws for people: it goes with -o text only", command);
   }

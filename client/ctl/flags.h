@@ -6,19 +6,20 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "client/ctl/bench/options.h"
 
 namespace digit {
 
 // digitctl's exit codes, as --help documents them.
 enum ExitCode {
   kExitOk = 0,
-  kExitSomeFailed = 1,   // some file was not recognised; health: not serving
-  kExitUsage = 2,        // wrong flags, no such file pattern
+  kExitSomeFailed = 1,  // some file was not recognised; health: not serving; bench: an error, a wrong answer, cut short
+  kExitUsage = 2,       // wrong flags, no such file pattern
   kExitUnreachable = 3,  // no connection, or no answer in time
   kExitRefused = 4,      // the server refused the request, or output could not be written
 };
 
-enum class Command { kRecognize, kModels, kHealth, kVersion };
+enum class Command { kRecognize, kModels, kHealth, kVersion, kBench };
 enum class OutputFormat { kText, kJson, kCsv };
 
 struct Flags {
@@ -26,14 +27,16 @@ struct Flags {
   std::string server;  // as given, not yet checked
   absl::Duration timeout = absl::Seconds(10);
   OutputFormat output = OutputFormat::kText;
+  // Of `recognize` and `bench`:
+  std::string model;          // empty: the server's default
+  std::string model_version;  // empty: the live one
+  BenchOptions bench;
   // Of `recognize`:
   std::vector<std::string> files;  // at least one
   bool stream = false;
   int top_k = 0;  // 0: not asked for
   bool show = false;
   bool timing = false;
-  std::string model;          // empty: the server's default
-  std::string model_version;  // empty: the live one
 };
 
 // The command line asks for no command to run: help or version on stdout (exit 0), or one line on stderr (exit 2).

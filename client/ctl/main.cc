@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "client/ctl/bench/bench_command.h"
 #include "client/ctl/commands.h"
 #include "client/ctl/flags.h"
 #include "client/ctl/recognize_command.h"
@@ -30,6 +31,8 @@ ExitCode Run(const Flags& flags) {
       return RunHealth(client->get());
     case Command::kVersion:
       return RunVersion(client->get());
+    case Command::kBench:
+      return RunBench(flags, terminal, client->get());
   }
   return kExitUsage;
 }
