@@ -12,10 +12,9 @@ struct Prediction {
   absl::Duration finish;  // until it is done
 };
 
-// `busy`: what each executor that may run the work still needs for its current batch; not empty. `ahead`, `own` and
-// `last`: executor time of what runs before, of all the new tasks, and of the last of them.
-Prediction PredictWait(absl::Span<const absl::Duration> busy, absl::Duration ahead, absl::Duration own,
-                       absl::Duration last);
+// `busy`: what each executor that may run the work still needs for its current batch; not empty. `ahead`: executor time
+// of what runs before the last of the new tasks. `batch`: how long its batch will take.
+Prediction PredictWait(absl::Span<const absl::Duration> busy, absl::Duration ahead, absl::Duration batch);
 
 struct AdmissionLimits {
   absl::Duration max_queue_wait = absl::InfiniteDuration();

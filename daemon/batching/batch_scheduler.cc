@@ -135,8 +135,9 @@ absl::Status BatchScheduler::CheckAdmission(const Queue& queue, absl::Span<const
     const int theirs = std::min(other->former.num_images(), ahead + other->options.batching.max_batch_size);
     cost_ahead += other->CostOf(theirs);
   }
-  const int last = tasks.back()->num_images();
-  return Admit(PredictWait(busy, cost_ahead, queue.CostOf(num_images), queue.CostOf(last)),
+  // What has to wait will have company by then: its batch takes as long as a full one.
+  const absl::Duration before_last = queue.CostOf(num_images - tasks.back()->num_images());
+  return Admit(PredictWait(busy, cost_ahead + before_last, queue.CostOf(queue.options.batching.max_batch_size)),
                {.max_queue_wait = queue.options.batching.max_queue_wait}, tasks[0]->deadline() - now);
 }
 

@@ -1,5 +1,6 @@
 #include "client/ctl/bench/recorder.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace digit {
@@ -13,6 +14,7 @@ void AddTimes(const v1::Timing& timing, absl::Duration latency, ServerTimes* tim
   ++times->requests;
   times->decode += absl::Microseconds(timing.decode_micros());
   times->queue += absl::Microseconds(timing.queue_micros());
+  times->max_queue = std::max(times->max_queue, absl::Microseconds(timing.queue_micros()));
   times->compute += absl::Microseconds(timing.compute_micros());
   times->batch_images += timing.batch_size();
   times->latency += latency;
@@ -29,7 +31,7 @@ void Recorder::Sent(const Ticket& ticket, Steady::time_point now) {
 
 void Recorder::Answered(const Ticket& ticket, const v1::RecognizeResponse& response, Steady::time_point now) {
   const CheckedAnswer checked = check_.Check(messages_, ticket.message, response);
-  if (checked.code != 0) return Failed(ticket, checked.code, checked.message);
+  if (checked.code != 0) return Failed(ticket, checked.code, checked.message, now);
   MutexLock lock(&mu_);
   counts_.images += messages_.images_per_message();
   if (checked.wrong) AddWrong(checked.message);  // also before counting began: there is no excuse for it
@@ -42,11 +44,12 @@ void Recorder::Answered(const Ticket& ticket, const v1::RecognizeResponse& respo
   if (response.has_timing()) AddTimes(response.timing(), latency, &counts_.server);
 }
 
-void Recorder::Failed(const Ticket& ticket, int code, const std::string& message) {
+void Recorder::Failed(const Ticket& ticket, int code, const std::string& message, Steady::time_point now) {
   if (!Counts(ticket)) return;
   MutexLock lock(&mu_);
   ++counts_.errors;
   ++counts_.errors_by_code[code];
+  counts_.error_latency.Add(Since(ticket.due, now));
   if (counts_.first_error.empty()) counts_.first_error = message;
 }
 

@@ -35,7 +35,7 @@ class Recorder {
 
   void Sent(const Ticket& ticket, Steady::time_point now);
   void Answered(const Ticket& ticket, const v1::RecognizeResponse& response, Steady::time_point now);
-  void Failed(const Ticket& ticket, int code, const std::string& message);
+  void Failed(const Ticket& ticket, int code, const std::string& message, Steady::time_point now = Steady::now());
   // An answer that belongs to no request, or to another one.
   void Misplaced(const std::string& what);
 

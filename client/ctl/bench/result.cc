@@ -27,10 +27,12 @@ void BenchCounts::Merge(const BenchCounts& other) {
   labelled += other.labelled;
   right += other.right;
   latency.Merge(other.latency);
+  error_latency.Merge(other.error_latency);
   send_delay.Merge(other.send_delay);
   server.requests += other.server.requests;
   server.decode += other.server.decode;
   server.queue += other.server.queue;
+  server.max_queue = std::max(server.max_queue, other.server.max_queue);
   server.compute += other.server.compute;
   server.batch_images += other.server.batch_images;
   server.latency += other.server.latency;

@@ -31,6 +31,7 @@ struct ServerTimes {
   absl::Duration decode, queue, compute;
   int64_t batch_images = 0;  // sum of the batch sizes
   absl::Duration latency;    // as the client saw it
+  absl::Duration max_queue;  // the longest
 };
 inline constexpr int kTimingEvery = 16;
 
@@ -47,6 +48,7 @@ struct BenchCounts {
   std::vector<std::string> wrong_samples;  // the first few, in words
   int64_t labelled = 0, right = 0;         // images with a known class, and those among them that got it
   LatencyHistogram latency;                // of answers
+  LatencyHistogram error_latency;          // of errors: how fast a server refuses
   LatencyHistogram send_delay;             // open loop: how late the generator itself was
   ServerTimes server;
 

@@ -13,27 +13,23 @@ constexpr absl::Duration kNone = absl::ZeroDuration();
 absl::Duration Ms(int ms) { return absl::Milliseconds(ms); }
 
 TEST(PredictWaitTest, AnIdleExecutorStartsAtOnce) {
-  const Prediction prediction = PredictWait({Ms(50), kNone}, kNone, Ms(10), Ms(10));
+  const Prediction prediction = PredictWait({Ms(50), kNone}, kNone, Ms(10));
   EXPECT_EQ(prediction.wait, kNone);
   EXPECT_EQ(prediction.finish, Ms(10));
 }
 
 TEST(PredictWaitTest, WithNothingAheadItStartsWhenTheFirstExecutorIsDone) {
-  EXPECT_EQ(PredictWait({Ms(50), Ms(20)}, kNone, Ms(10), Ms(10)).wait, Ms(20));
+  EXPECT_EQ(PredictWait({Ms(50), Ms(20)}, kNone, Ms(10)).wait, Ms(20));
 }
 
 TEST(PredictWaitTest, ExecutorsShareWhatIsAhead) {
-  const Prediction prediction = PredictWait({Ms(50), Ms(20)}, Ms(100), Ms(10), Ms(10));
+  const Prediction prediction = PredictWait({Ms(50), Ms(20)}, Ms(100), Ms(10));
   EXPECT_EQ(prediction.wait, Ms(85));
   EXPECT_EQ(prediction.finish, Ms(95));
 }
 
-TEST(PredictWaitTest, TheLastOfSeveralTasksWaitsForTheOthers) {
-  EXPECT_EQ(PredictWait({kNone}, kNone, Ms(40), Ms(10)).wait, Ms(30));
-}
-
 TEST(AdmitTest, LetsInWhatMeetsBothBounds) {
-  EXPECT_TRUE(Admit({Ms(90), Ms(99)}, {.max_queue_wait = Ms(90)}, Ms(110)).ok());
+  EXPECT_TRUE(Admit({Ms(90), Ms(100)}, {.max_queue_wait = Ms(90)}, Ms(125)).ok());
 }
 
 TEST(AdmitTest, RefusesALongWaitAndSaysWhenToRetry) {
@@ -44,10 +40,10 @@ TEST(AdmitTest, RefusesALongWaitAndSaysWhenToRetry) {
 }
 
 TEST(AdmitTest, RefusesWhatWouldMissItsDeadline) {
-  const absl::Status status = Admit({Ms(90), Ms(100)}, {}, Ms(100));  // with a margin of 10 %
+  const absl::Status status = Admit({Ms(90), Ms(100)}, {}, Ms(100));  // with a margin of 25 %
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(status.message()), HasSubstr("the deadline is in 100 ms"));
-  EXPECT_EQ(RetryAfterOf(status), Ms(10));
+  EXPECT_EQ(RetryAfterOf(status), Ms(25));
 }
 
 TEST(AdmitTest, AnIdleExecutorLetsInEvenWhatLooksTooSlow) { EXPECT_TRUE(Admit({kNone, Ms(100)}, {}, Ms(1)).ok()); }

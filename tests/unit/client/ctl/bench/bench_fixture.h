@@ -49,6 +49,8 @@ inline BenchPoint SomeBadPoint() {
   point.total.sent = 1306;
   point.total.errors = 1005;
   point.total.errors_by_code = {{8, 1000}, {14, 5}};
+  for (int i = 0; i < 1005; ++i) point.total.error_latency.Add(absl::Milliseconds(2));
+  point.total.server.max_queue = absl::Microseconds(900);
   point.total.first_error = "the queue is full\nreally";
   point.total.wrong = 1;
   point.total.wrong_samples = {"generated digit 3: '8' under load, '3' alone"};
