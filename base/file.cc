@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
@@ -100,7 +101,22 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes)
   return content;
 }
 
-absl::Status WriteFileAtomically(const std::string& path, absl::string_view content) {
+absl::Status CheckReplaceable(const std::string& path) {
+  struct stat status;
+  if (::lstat(path.c_str(), &status) != 0) return absl::OkStatus();  // what is wrong beyond that, creating will say
+  const bool is_link = S_ISLNK(status.st_mode);
+  if (is_link && ::stat(path.c_str(), &status) != 0) {
+    return absl::FailedPreconditionError(absl::StrCat("cannot write '", path, "': a symbolic link to nothing"));
+  }
+  if (S_ISREG(status.st_mode)) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("cannot write '", path, "': it is there and no regular file"));
+}
+
+absl::Status WriteFileAtomically(const std::string& given_path, absl::string_view content) {
+  RETURN_IF_ERROR(CheckReplaceable(given_path));
+  std::error_code error;
+  const std::filesystem::path target = std::filesystem::canonical(given_path, error);  // through links
+  const std::string path = error ? given_path : target.string();
   std::string temporary = absl::StrCat(path, ".tmp.XXXXXX");
   const int fd = ::mkostemp(temporary.data(), O_CLOEXEC);
   if (fd < 0) return ErrnoStatus(errno, "create", temporary);

@@ -15,8 +15,12 @@ namespace digit {
 absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes);
 
 // Writes a temporary file beside `path`, fsyncs it, renames it over `path` and fsyncs the folder: after a crash there
-// is the old content or the new, never a part. Makes no folders.
+// is the old content or the new, never a part. Makes no folders. A symbolic link stays and its target is written.
+// FAILED_PRECONDITION: `path` is there and is no regular file (a device, a folder, a link to nothing).
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view content);
+
+// OK when WriteFileAtomically() would not refuse `path` for what it is. Looks at nothing else.
+absl::Status CheckReplaceable(const std::string& path);
 
 // Opens /dev/null for any of standard input, output and error that the parent closed. Call first in main(): else the
 // next socket or file gets that number, and what is printed lands in it.

@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -83,6 +85,11 @@ int AffinityCores() {
 }
 
 }  // namespace
+
+void GiveWayToOtherThreads(int steps) {
+  const auto self = static_cast<id_t>(::gettid());
+  ::setpriority(PRIO_PROCESS, self, ::getpriority(PRIO_PROCESS, self) + steps);
+}
 
 std::thread StartThread(const std::string& name, std::function<void()> body) {
   return std::thread([name = name.substr(0, 15), body = std::move(body)] {

@@ -11,6 +11,10 @@ namespace digit {
 // The caller joins it.
 std::thread StartThread(const std::string& name, std::function<void()> body);
 
+// Makes this thread, and those that it or they start from now on, give way to the process's other threads when
+// processors are short: "nice" by `steps` more, 0..19. Linux has that per thread. Not undone without privileges.
+void GiveWayToOtherThreads(int steps);
+
 // Cores this process may keep busy: the CPU affinity mask, bounded by the cgroup CPU quota (v1 and v2, the tightest of
 // the process's cgroup and its parents), rounded down, at least 1. `cgroup_root` is where the cgroup file systems are
 // mounted, `proc_self_cgroup` the file that names this process's cgroups; both are arguments for tests.

@@ -17,6 +17,7 @@
 #include "daemon/rpc/health_service.h"
 #include "daemon/serving/decode_pool.h"
 #include "daemon/serving/recognizer.h"
+#include "google/protobuf/stubs/logging.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
@@ -53,9 +54,12 @@ void LimitServer(const DaemonConfig& config, grpc::ServerBuilder* builder) {
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
 }
 
-// gRPC's own messages go to our log, at debug: what matters to an operator is said by us.
-void RouteGrpcLog() {
+// The libraries' own messages go to our log, at debug: what matters to an operator is said by us.
+void RouteLibraryLogs() {
   gpr_set_log_function([](gpr_log_func_args* args) { LogDebug("grpc", {{"message", args->message}}); });
+  google::protobuf::SetLogHandler([](google::protobuf::LogLevel, const char*, int, const std::string& message) {
+    LogDebug("protobuf", {{"message", message}});
+  });
 }
 
 }  // namespace
@@ -120,7 +124,7 @@ Daemon::~Daemon() {
 }
 
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config, absl::Time now) {
-  RouteGrpcLog();
+  RouteLibraryLogs();
   InitImageLibrary();
   RETURN_IF_ERROR(CheckListenAddress(config.listen));
   ASSIGN_OR_RETURN(std::vector<Device> devices, ParseDeviceList(config.devices));
@@ -146,6 +150,10 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
       DigitServiceImpl::Options{.max_unanswered_images = config.max_unanswered_images}, parts.recognizer.get(),
       parts.registry.get());
 
+  // The executors run already; gRPC's threads are started from here on and inherit this. Under overload, running what
+  // was accepted must come before refusing more, or both suffer: goodput at ten times the peak is 0.90 of the peak with
+  // it and 0.82 without (tests/bench/overload).
+  GiveWayToOtherThreads(3);
   grpc::ServerBuilder builder;
   LimitServer(config, &builder);
   int port = 0;

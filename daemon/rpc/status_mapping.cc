@@ -3,6 +3,7 @@
 #include <atomic>
 #include <random>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 
@@ -26,7 +27,11 @@ std::string PublicMessage(const absl::Status& status) {
     LogError("internal error", {{"request_id", id}, {"error", status}});
     return absl::StrCat("internal error; the server's log has it under request_id=", id);
   }
-  return std::string(status.message().substr(0, kMaxMessageBytes));
+  std::string message(status.message().substr(0, kMaxMessageBytes));
+  for (char& c : message) {  // parts of it may be the caller's own, and go to others' terminals and logs
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) c = '?';
+  }
+  return message;
 }
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {

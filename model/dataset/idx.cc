@@ -83,8 +83,8 @@ absl::StatusOr<NamedFile> ReadPlainOrGzip(const std::string& folder, const std::
     if (!absl::IsNotFound(bytes.status())) return bytes.status();
   }
   return absl::NotFoundError(absl::StrCat("no '", name, "' and no '", name, ".gz' in '", folder,
-                                          "'; `digit-train fetch mnist` or `digit-train fetch fashion-mnist` gets the "
-                                          "files"));
+                                          "'; `digit-train fetch mnist --data-dir ", folder,
+                                          "` (or fetch fashion-mnist) gets the files"));
 }
 
 }  // namespace

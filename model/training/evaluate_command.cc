@@ -100,6 +100,7 @@ absl::StatusOr<std::string> EvaluateModelFile(const std::string& path, const std
   }
   ASSIGN_OR_RETURN(const DigitCnnWeights weights, WeightsOf(*std::move(file), path));
   ASSIGN_OR_RETURN(const LabeledImages test, ReadIdxFolder(data_dir, Split::kTest));
+  RETURN_IF_ERROR(CheckDataset(dataset, test));
   const FlatParameters parameters = FromNetwork(weights);
   const std::vector<float> logits = ComputeLogits(parameters, test.pixels, threads);
   const Evaluation evaluation = Evaluate(logits, test.labels, spec.temperature);

@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/build_info.h"
-#include "base/sha256.h"
 #include "base/status.h"
 #include "model/dataset/digit_generator.h"
 #include "model/network/torch_network.h"
@@ -58,12 +57,6 @@ absl::StatusOr<std::string> MakeModelFile(absl::Span<const float> parameters, Mo
   spec.reference.pixels = generator.DrawMany(kReferenceImages).pixels;
   ASSIGN_OR_RETURN(spec.reference.logits, TorchLogits(weights, spec.reference.pixels));
   return ToTorchScript(weights, FormatModelSpec(spec));
-}
-
-std::string DigestOf(const LabeledImages& images) {
-  std::string bytes(images.pixels.begin(), images.pixels.end());
-  bytes.append(images.labels.begin(), images.labels.end());
-  return Sha256Hex(bytes);
 }
 
 }  // namespace digit

@@ -9,6 +9,7 @@
 #include "model/dataset/idx.h"
 #include "model/spec/model_spec.h"
 #include "model/training/checkpoint.h"
+#include "model/training/data_digest.h"
 
 namespace digit {
 
@@ -39,8 +40,5 @@ ModelSpec DescribeModel(absl::Span<const float> parameters, const ModelInputs& i
 
 // The bytes of the `.pt` file, with LibTorch's logits for the reference inputs. INTERNAL: LibTorch failed.
 absl::StatusOr<std::string> MakeModelFile(absl::Span<const float> parameters, ModelSpec spec);
-
-// SHA-256 over all pictures and then all labels: the same whether the files were compressed or not.
-std::string DigestOf(const LabeledImages& images);
 
 }  // namespace digit

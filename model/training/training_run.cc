@@ -55,6 +55,7 @@ absl::StatusOr<Data> ReadData(const TrainOptions& options) {
   if (test.ok()) {
     RETURN_IF_ERROR(CheckLabels(*test, "test pictures"));
     data.test = *std::move(test);
+    RETURN_IF_ERROR(CheckDataset(options.dataset, *data.test));
   } else if (!absl::IsNotFound(test.status())) {
     return test.status();
   } else {
@@ -71,6 +72,8 @@ absl::Status CheckWritable(absl::string_view flag, const std::string& path) {
   };
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) return refuse("it is a folder");
+  const absl::Status replaceable = CheckReplaceable(path);
+  if (!replaceable.ok()) return absl::Status(replaceable.code(), absl::StrCat(flag, ": ", replaceable.message()));
   const std::string folder = std::filesystem::path(path).parent_path().string();
   std::string probe = absl::StrCat(folder.empty() ? "." : folder, "/.digit-train-XXXXXX");
   const int fd = ::mkstemp(probe.data());
@@ -206,6 +209,11 @@ absl::Status RunTraining(TrainOptions options, const std::atomic<bool>* stop) {
   ASSIGN_OR_RETURN(const Data data, ReadData(options));
   const RunIdentity identity = {Describe(options.recipe), options.recipe.seed, DigestOf(data.train.train)};
   ASSIGN_OR_RETURN(TrainingState state, StartOrResume(options, identity));
+  if (options.resume && state.step == 0 && std::filesystem::exists(options.out)) {
+    return absl::FailedPreconditionError(absl::StrCat("nothing to resume: there is no checkpoint '", options.checkpoint,
+                                                      "', and '", options.out,
+                                                      "' is there already; to train anew, leave --resume away"));
+  }
   std::fprintf(stderr, "training on %d pictures, validating on %d, %d thread(s), seed %lld\n", data.train.train.size(),
                data.train.validation.size(), options.threads, static_cast<long long>(options.recipe.seed));
   RETURN_IF_ERROR(Train(options, data, identity, stop, &state));

@@ -176,6 +176,10 @@ TEST_F(DigitTrainTest, InterruptLeavesACheckpointAndExits130) {
   EXPECT_THAT(in_the_way.text, HasSubstr("left from a stopped run"));
   ASSERT_EQ(RunDigitTrain(ResumeArguments("stopped.pt")).exit_code, 0);
   EXPECT_TRUE(Bytes("whole.pt") == Bytes("stopped.pt"));
+  const Outcome again = RunDigitTrain(ResumeArguments("stopped.pt"));  // a script that restarts until it is done
+  EXPECT_EQ(again.exit_code, 1);
+  EXPECT_THAT(again.text, HasSubstr("nothing to resume"));
+  EXPECT_TRUE(Bytes("whole.pt") == Bytes("stopped.pt"));
 }
 
 TEST_F(DigitTrainTest, ReportIsWellFormedAndShowsWhatEvaluateSays) {

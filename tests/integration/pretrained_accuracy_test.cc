@@ -13,6 +13,7 @@
 #include "model/dataset/idx.h"
 #include "model/spec/interpretation.h"
 #include "model/training/calibration.h"
+#include "model/training/data_digest.h"
 #include "model/training/digit_cnn_step.h"
 #include "model/training/evaluation.h"
 
@@ -56,13 +57,19 @@ class PretrainedAccuracyTest : public testing::Test {
   LabeledImages test_;
 };
 
-TEST_F(PretrainedAccuracyTest, IsWhatTheFileSaysAndAtLeast9955) {
+TEST_F(PretrainedAccuracyTest, IsWhatTheFileSaysAndAtLeast9960) {
   const Evaluation evaluation = Evaluate(ComputeLogits(parameters_, test_.pixels, 2), test_.labels, spec_.temperature);
   ASSERT_EQ(spec_.accuracy.size(), 2u);
   EXPECT_EQ(spec_.accuracy[1].images, test_.size());
   EXPECT_NEAR(evaluation.accuracy(), spec_.accuracy[1].accuracy, 1e-9);
-  EXPECT_GE(evaluation.accuracy(), 0.9955);
+  EXPECT_GE(evaluation.accuracy(), 0.9960);
   EXPECT_LE(evaluation.calibration_error, 0.005);
+}
+
+TEST_F(PretrainedAccuracyTest, ItsTestPicturesAreNotTakenForAnotherDataSet) {
+  EXPECT_TRUE(CheckDataset("mnist", test_).ok());
+  EXPECT_EQ(std::string(CheckDataset("fashion-mnist", test_).message()),
+            "these are the test pictures of mnist, not of fashion-mnist: say --dataset mnist");
 }
 
 TEST_F(PretrainedAccuracyTest, DigitsAreMostlyConfidentAndSeldomNoDigit) {

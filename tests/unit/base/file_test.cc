@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -57,6 +58,29 @@ TEST_F(FileTest, AFifoIsRefusedInsteadOfBlocking) {
 
 TEST_F(FileTest, AMissingFolderIsNamedAndNotMade) {
   EXPECT_THAT(std::string(WriteFileAtomically(Path("no/f"), "x").message()), HasSubstr(Path("no/f")));
+}
+
+TEST_F(FileTest, OnlyRegularFilesAreReplaced) {
+  ASSERT_EQ(mkfifo(Path("fifo").c_str(), 0600), 0);
+  ASSERT_EQ(symlink(Path("nothing").c_str(), Path("dangling").c_str()), 0);
+  for (const std::string& path : {Path("fifo"), Path("dangling"), std::string("/dev/null")}) {
+    const absl::Status status = WriteFileAtomically(path, "x");
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_THAT(std::string(status.message()), HasSubstr(path));
+  }
+  struct stat status;
+  ASSERT_EQ(lstat(Path("fifo").c_str(), &status), 0);
+  EXPECT_TRUE(S_ISFIFO(status.st_mode));
+}
+
+TEST_F(FileTest, ALinkStaysAndItsTargetIsWritten) {
+  ASSERT_TRUE(WriteFileAtomically(Path("target"), "old").ok());
+  ASSERT_EQ(symlink("target", Path("link").c_str()), 0);
+  ASSERT_TRUE(WriteFileAtomically(Path("link"), "new").ok());
+  EXPECT_EQ(*ReadFile(Path("target"), 100), "new");
+  struct stat status;
+  ASSERT_EQ(lstat(Path("link").c_str(), &status), 0);
+  EXPECT_TRUE(S_ISLNK(status.st_mode));
 }
 
 // The test vectors of FIPS 180-4.

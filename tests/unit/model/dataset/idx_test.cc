@@ -113,7 +113,7 @@ TEST_F(IdxFolderTest, MissingFilesAreNamedWithAWayOut) {
   const absl::Status status = ReadIdxFolder(folder_, Split::kTrain).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("'train-images-idx3-ubyte'"), HasSubstr(folder_),
-                                                   HasSubstr("`digit-train fetch mnist`")));
+                                                   HasSubstr("`digit-train fetch mnist --data-dir " + folder_ + "`")));
 }
 
 TEST_F(IdxFolderTest, ErrorsNameTheFile) {
