@@ -1,7 +1,8 @@
 // absl::Status -> gRPC, the one place.
 //
-// Codes are equal by value. Messages are cut at 1 KiB, control characters become question marks. INTERNAL is a bug: its text goes to the log, the caller gets an
-// id to quote. RESOURCE_EXHAUSTED, not UNAVAILABLE, for a full queue: see proto/digit/v1/digit.proto.
+// Codes are equal by value. Messages are cut at 1 KiB, control characters become question marks. INTERNAL is a bug: its
+// text goes to the log, the caller gets an id to quote. RESOURCE_EXHAUSTED, not UNAVAILABLE, for a full queue: see
+// proto/digit/v1/digit.proto.
 #pragma once
 
 #include <string>
