@@ -58,10 +58,10 @@ void RecognizeStreamReactor::OnReadDone(bool ok) {
 void RecognizeStreamReactor::Recognize(Slot* slot) {
   RecognizeCall call = DecodeRecognize(slot->request.request());
   slot->response.set_id(slot->request.id());
-  slot->num_images = Recognizer::CountImages(call);
+  slot->weight = std::max(1, Recognizer::CountImages(call));
   {
     MutexLock lock(&mu_);
-    unanswered_images_ += slot->num_images;
+    unanswered_ += slot->weight;
   }
   call.task_class.flow = options_.flow;
   call.cancelled = cancelled_;
@@ -101,7 +101,7 @@ void RecognizeStreamReactor::OnWriteDone(bool ok) {
     writing_ = false;
     last_active_ = options_.clock->Now();
     if (!ok) broken_ = true;
-    unanswered_images_ -= slots_.front()->num_images;
+    unanswered_ -= slots_.front()->weight;
     slots_.pop_front();
     next = Decide();
   }
@@ -126,14 +126,14 @@ RecognizeStreamReactor::Next RecognizeStreamReactor::Decide() {
   Next next;
   if (finished_) return next;
   while (broken_ && !writing_ && !slots_.empty() && slots_.front()->answered) {
-    unanswered_images_ -= slots_.front()->num_images;
+    unanswered_ -= slots_.front()->weight;
     slots_.pop_front();
   }
   if (!writing_ && !slots_.empty() && slots_.front()->answered) {
     writing_ = true;
     next.write = &slots_.front()->response;
   }
-  if (!reading_ && !read_all_ && unanswered_images_ < options_.max_unanswered_images) {
+  if (!reading_ && !read_all_ && unanswered_ < options_.max_unanswered_images) {
     reading_ = true;
     next.read = true;
   }

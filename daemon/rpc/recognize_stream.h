@@ -46,7 +46,7 @@ class RecognizeStreamReactor final
   struct Slot {
     v1::RecognizeStreamRequest request;
     v1::RecognizeStreamResponse response;
-    int num_images = 0;
+    int weight = 0;  // images, at least 1: messages without any must have a bound too
     bool answered = false;
   };
   // What to start once the lock is released.
@@ -68,7 +68,7 @@ class RecognizeStreamReactor final
 
   Mutex mu_;
   std::deque<std::unique_ptr<Slot>> slots_ ABSL_GUARDED_BY(mu_);  // in order of arrival
-  int unanswered_images_ ABSL_GUARDED_BY(mu_) = 0;
+  int unanswered_ ABSL_GUARDED_BY(mu_) = 0;
   bool reading_ ABSL_GUARDED_BY(mu_) = true;
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   bool read_all_ ABSL_GUARDED_BY(mu_) = false;
