@@ -142,7 +142,8 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
     RETURN_IF_ERROR(parts.registry->Load(model.name, model.path, now));
   }
   parts.decode_pool = std::make_unique<DecodePool>(
-      DecodePool::Options{.threads = config.decode_threads > 0 ? config.decode_threads : UsableCores()});
+      DecodePool::Options{.threads = config.decode_threads > 0 ? config.decode_threads : UsableCores(),
+                          .max_queue_wait = config.max_queue_wait});
   parts.recognizer =
       std::make_unique<Recognizer>(Recognizer::Options{.max_images_per_call = config.max_images_per_call},
                                    parts.registry.get(), parts.decode_pool.get());

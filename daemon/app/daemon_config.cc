@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "daemon/pool/device_list.h"
+#include "daemon/pool/pool.h"
 #include "daemon/registry/model_registry.h"
 
 namespace digit {
@@ -70,6 +71,8 @@ absl::Status Validate(const DaemonConfig& config) {
   problems.OneOf("log-level", config.log_level, {"debug", "info", "warn", "error", "off"});
   problems.Range("replicas", config.replicas, 0, 1024);
   problems.Range("max-batch-size", config.max_batch_size, 1, 1024);
+  const absl::Status sizes = CheckAllowedBatchSizes(config.allowed_batch_sizes, config.max_batch_size);
+  if (!sizes.ok()) problems.Add("allowed-batch-sizes", sizes.message());
   problems.Range("max-queued-images", config.max_queued_images, config.max_images_per_call, 1 << 24);
   problems.Range("max-images-per-call", config.max_images_per_call, 1, 1 << 20);
   problems.Range("max-unanswered-images", config.max_unanswered_images, 1, 1 << 20);
@@ -80,6 +83,9 @@ absl::Status Validate(const DaemonConfig& config) {
   }
   if (config.max_queue_wait <= absl::ZeroDuration() || config.max_queue_wait > absl::Hours(1)) {
     problems.Add("max-queue-wait", "must be above 0 and at most 1 h");
+  }
+  if (config.max_queue_delay >= config.max_queue_wait) {
+    problems.Add("max-queue-delay", "must be below max-queue-wait: else every lone request would be refused");
   }
   if (config.drain_timeout < absl::ZeroDuration() || config.drain_timeout > absl::Hours(1)) {
     problems.Add("drain-timeout", "must be in 0..1 h");

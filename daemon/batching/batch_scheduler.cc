@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "base/retry_after.h"
 #include "base/status.h"
@@ -57,9 +58,9 @@ void FailAll(const std::vector<std::unique_ptr<Task>>& tasks, const absl::Status
   for (const std::unique_ptr<Task>& task : tasks) task->Fail(status);
 }
 
-absl::Status NoExecutorError(const std::string& model) {
+absl::Status NoExecutorError(const std::string& name) {
   return absl::UnavailableError(
-      absl::StrCat("no executor can run model ", model, " at the moment: its engines failed and are being rebuilt"));
+      absl::StrCat("no executor can run ", name, " at the moment: its engines failed and are being rebuilt"));
 }
 
 }  // namespace
@@ -92,41 +93,57 @@ absl::Status BatchScheduler::Submit(Queue* queue, absl::Span<std::unique_ptr<Tas
   for (const std::unique_ptr<Task>& task : tasks) num_images += task->num_images();
   if (tasks[0]->cancelled()) return absl::CancelledError("the caller cancelled the request");
   if (tasks[0]->deadline() <= now) return absl::DeadlineExceededError("the deadline passed before the request waited");
+  const TaskClass task_class = {tasks[0]->priority(), tasks[0]->flow()};
   bool any_executor_will_do;
+  size_t num_executors;
   {
     MutexLock lock(&mu_);
-    if (shut_down_) return absl::UnavailableError("the server is shutting down");
-    if (queue->closed) {
-      return absl::UnavailableError(absl::StrCat("model ", queue->options.name, " is being unloaded"));
+    num_executors = running_.size();
+    RETURN_IF_ERROR(CheckAdmissionLocked(*queue, task_class, num_images, tasks[0]->deadline(), now));
+    any_executor_will_do = queue->num_usable == static_cast<int>(num_executors);
+    for (size_t i = 0; i < tasks.size(); ++i) {
+      if (i > 0) tasks[i]->set_follows();
+      queue->former.Add(std::move(tasks[i]), now);
     }
-    RETURN_IF_ERROR(CheckAdmission(*queue, tasks, num_images, now));
-    any_executor_will_do = queue->num_usable == static_cast<int>(running_.size());
-    for (std::unique_ptr<Task>& task : tasks) queue->former.Add(std::move(task), now);
   }
-  if (tasks.size() == 1 && any_executor_will_do) {
-    work_due_.NotifyOne();
+  if (any_executor_will_do && tasks.size() < num_executors) {
+    for (size_t i = 0; i < tasks.size(); ++i) work_due_.NotifyOne();
   } else {
     work_due_.NotifyAll();
   }
   return absl::OkStatus();
 }
 
-absl::Status BatchScheduler::CheckAdmission(const Queue& queue, absl::Span<const std::unique_ptr<Task>> tasks,
-                                            int num_images, SteadyTime now) const {
+absl::Status BatchScheduler::CheckAdmission(const Queue& queue, TaskClass task_class, int num_images,
+                                            SteadyTime deadline) const {
+  const SteadyTime now = clock_->Now();
+  MutexLock lock(&mu_);
+  return CheckAdmissionLocked(queue, task_class, num_images, deadline, now);
+}
+
+absl::Status BatchScheduler::CheckAdmissionLocked(const Queue& queue, TaskClass task_class, int num_images,
+                                                  SteadyTime deadline, SteadyTime now) const {
+  if (shut_down_) return absl::UnavailableError("the server is shutting down");
+  if (queue.closed) return absl::UnavailableError(absl::StrCat(queue.options.name, " is being unloaded"));
   if (queue.num_usable == 0) return NoExecutorError(queue.options.name);
-  const int limit = queue.options.max_queued_images;
-  if (queue.former.num_images() + num_images > limit) {
-    return WithRetryAfter(absl::ResourceExhaustedError(absl::StrCat(
-                              "the queue of model ", queue.options.name, " holds ", queue.former.num_images(),
-                              " images; with ", num_images, " more it would exceed the limit of ", limit)),
-                          std::max(absl::Milliseconds(1), queue.CostOf(num_images) / queue.num_usable));
+  const int waiting = queue.former.num_images();
+  // Choudhury & Hahne 1998, "Dynamic Queue Length Thresholds": no flow fills the queue so that others are refused.
+  const int own_waiting = queue.former.NumImagesOf(task_class);
+  if (own_waiting + num_images > queue.options.max_queued_images - waiting) {
+    return WithRetryAfter(
+        absl::ResourceExhaustedError(absl::StrCat(
+            "the queue of ", queue.options.name, " holds ", waiting, " images, ", own_waiting,
+            " of them this caller's; ", num_images, " more are too many for its limit of ",
+            queue.options.max_queued_images, ", of which one caller may take as many as it leaves free")),
+        std::max(absl::Milliseconds(1), queue.CostOf(num_images) / queue.num_usable));
   }
-  std::vector<absl::Duration> busy;
-  busy.reserve(running_.size());
+  absl::InlinedVector<absl::Duration, 16> busy;
   for (size_t i = 0; i < running_.size(); ++i) {
-    if (queue.usable[i]) busy.push_back(std::max(absl::ZeroDuration(), running_[i].expected_end - now));
+    if (!queue.usable[i]) continue;
+    // What runs late will go on for about as long as it is late.
+    busy.push_back(running_[i].queue == nullptr ? absl::ZeroDuration()
+                                                : absl::AbsDuration(running_[i].expected_end - now));
   }
-  const TaskClass task_class = {tasks[0]->priority(), tasks[0]->flow()};
   const int ahead = queue.former.ImagesAhead(task_class, num_images);
   absl::Duration cost_ahead = queue.CostOf(ahead);
   for (const std::shared_ptr<Queue>& other : queues_) {
@@ -136,9 +153,10 @@ absl::Status BatchScheduler::CheckAdmission(const Queue& queue, absl::Span<const
     cost_ahead += other->CostOf(theirs);
   }
   // What has to wait will have company by then: its batch takes as long as a full one.
-  const absl::Duration before_last = queue.CostOf(num_images - tasks.back()->num_images());
-  return Admit(PredictWait(busy, cost_ahead + before_last, queue.CostOf(queue.options.batching.max_batch_size)),
-               {.max_queue_wait = queue.options.batching.max_queue_wait}, tasks[0]->deadline() - now);
+  const absl::Duration own = std::max(queue.CostOf(queue.options.batching.max_batch_size),
+                                      queue.CostOf(num_images) / queue.num_usable);
+  return Admit(PredictWait(busy, cost_ahead, own), {.max_queue_wait = queue.options.batching.max_queue_wait},
+               deadline - now);
 }
 
 bool BatchScheduler::TakeBatch(int executor, Work* work) {
@@ -153,6 +171,7 @@ bool BatchScheduler::TakeBatch(int executor, Work* work) {
         clock_->WaitUntil(&work_due_, &mu_, next_due);
         now = clock_->Now();
       }
+      WakeForTheRest();
       if (!work->batch.tasks.empty()) {
         running_[executor] = {work->queue, work->batch.num_images, now,
                               now + work->queue->costs[executor].Predict(work->batch.num_images)};
@@ -199,8 +218,7 @@ bool BatchScheduler::TakeDue(int executor, SteadyTime now, Work* work, SteadyTim
       // A quantum of max_batch_size is enough for any task, so a turn never passes in vain.
       const int max_batch_size = queue->former.options().max_batch_size;
       if (queue->deficit < max_batch_size) queue->deficit += max_batch_size;
-      // After Shutdown() nothing waits for company: `due` counts as now.
-      work->batch = queue->former.TakeReady(shut_down_ ? std::max(due, now) : now, queue->deficit);
+      work->batch = queue->former.TakeReady(now, queue->deficit, /*no_delay=*/shut_down_);
       queue->deficit -= work->batch.num_images;
       work->queue = queue;
       if (queue->deficit < max_batch_size || queue->former.empty()) ++turn_;
@@ -218,6 +236,17 @@ void BatchScheduler::ForgetClosedAndEmpty() {
   queues_.erase(std::remove_if(queues_.begin(), queues_.end(),
                                [](const std::shared_ptr<Queue>& q) { return q->closed && q->former.empty(); }),
                 queues_.end());
+}
+
+void BatchScheduler::WakeForTheRest() {
+  bool any_waiting = false, any_executor_will_do = true;
+  for (const std::shared_ptr<Queue>& queue : queues_) {
+    if (queue->former.empty()) continue;
+    any_waiting = true;
+    if (queue->num_usable < static_cast<int>(running_.size())) any_executor_will_do = false;
+  }
+  if (!any_waiting) return;
+  any_executor_will_do ? work_due_.NotifyOne() : work_due_.NotifyAll();
 }
 
 void BatchScheduler::CloseQueue(Queue* queue) {

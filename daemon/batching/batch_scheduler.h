@@ -26,10 +26,11 @@ namespace digit {
 class BatchScheduler {
  public:
   struct QueueOptions {
-    std::string name;               // "mnist/3f2a", for messages
+    std::string name;               // "model mnist/3f2a", for messages
     BatchFormer::Options batching;  // its max_queue_wait is also the bound on the predicted wait
     CostModel cost;                 // what is known beforehand, from warm-up
-    int max_queued_images = 4096;   // beyond this Submit() refuses; guess, until measured
+    // Beyond this Submit() refuses; a flow may hold as much as it leaves free, so that others find room. Guess.
+    int max_queued_images = 4096;
   };
   // One version's queue. Opaque; made by AddQueue, closed by CloseQueue.
   class Queue;
@@ -47,10 +48,15 @@ class BatchScheduler {
   static void* OwnerOf(const Queue& queue);
 
   // Never blocks. All or nothing: on OK each task is handed out or failed exactly once, on an executor; on error the
-  // tasks stay with the caller and Fail() is not called. `tasks` are of one class and have one deadline; not empty.
+  // tasks stay with the caller and Fail() is not called. `tasks` are one request's: of one class and with one deadline;
+  // not empty. max_queue_wait bounds the wait of the first; the others follow it.
   // RESOURCE_EXHAUSTED, with the time to retry after: full, would wait longer than max_queue_wait, or would miss the
   // deadline. UNAVAILABLE: closed, shut down, or no executor is usable. DEADLINE_EXCEEDED, CANCELLED: too late already.
   absl::Status Submit(Queue* queue, absl::Span<std::unique_ptr<Task>> tasks) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // What Submit() would say now to a request like this, without one: for work that comes before it. Never blocks.
+  absl::Status CheckAdmission(const Queue& queue, TaskClass task_class, int num_images, SteadyTime deadline) const
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   // Blocks until a batch is due that `executor` may run. Calling it says that the executor's last batch, if any, is
   // done; its time goes into the cost model. False after Shutdown(), once nothing waits any more.
@@ -75,12 +81,15 @@ class BatchScheduler {
     SteadyTime since, expected_end;
   };
 
-  absl::Status CheckAdmission(const Queue& queue, absl::Span<const std::unique_ptr<Task>> tasks, int num_images,
-                              SteadyTime now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status CheckAdmissionLocked(const Queue& queue, TaskClass task_class, int num_images, SteadyTime deadline,
+                                    SteadyTime now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FinishRunning(int executor, SteadyTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The next batch that is due by deficit round robin, or an empty one and when to look again.
   bool TakeDue(int executor, SteadyTime now, Work* work, SteadyTime* next_due) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ForgetClosedAndEmpty() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // After a take: it may have used up a notification that was for more than it took, or the only timed wait for what is
+  // not due yet. One executor wakes the next.
+  void WakeForTheRest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Clock* const clock_;
 

@@ -23,6 +23,9 @@
 
 namespace digit {
 
+// OK when empty, or ascending from 1 or more and ending with `max_batch_size`; else INVALID_ARGUMENT: "is 1,8, must ...".
+absl::Status CheckAllowedBatchSizes(const std::vector<int>& sizes, int max_batch_size);
+
 class Pool {
  public:
   struct Options {
@@ -44,7 +47,7 @@ class Pool {
   ~Pool();
 
   // Makes an engine for every executor, checks one of each device against the model's reference inputs and runs every
-  // allowed (or power-of-two) batch size twice, all on the calling thread: slow. `name` is for messages. Fits the
+  // batch size that may come once, all on the calling thread: slow. `name` is for messages. Fits the
   // model's spec to the engine (FitSpec), which is the last change to it.
   absl::StatusOr<std::shared_ptr<PlacedModel>> Place(const std::string& name, std::shared_ptr<Model> model);
 

@@ -67,7 +67,7 @@ v1::CutReason EncodeCutReason(CutReason reason) {
 }
 
 void EncodeImage(const ImageResult& image, const ModelSpec& spec, v1::Result* out) {
-  if (image.framed) out->set_pixels(image.pixels.data(), image.pixels.size());
+  if (!image.pixels.empty()) out->set_pixels(image.pixels);
   if (!image.status.ok()) {
     v1::ImageError* error = out->mutable_error();
     error->set_code(static_cast<int>(image.status.code()));
