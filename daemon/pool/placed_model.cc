@@ -41,7 +41,7 @@ int PlacedModel::CountFailure(int executor, SteadyTime now) {
   constexpr absl::Duration kForgiven = absl::Minutes(1);  // the longest pause before a rebuild
   MutexLock lock(&mu_);
   Failures& failures = failures_[executor];
-  if (now - failures.last > RepairPause(failures.in_a_row) + kForgiven) failures.in_a_row = 0;
+  if (now - failures.last > RepairPause(std::max(1, failures.in_a_row)) + kForgiven) failures.in_a_row = 0;
   failures.last = now;
   return ++failures.in_a_row;
 }
