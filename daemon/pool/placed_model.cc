@@ -7,6 +7,11 @@
 
 namespace digit {
 
+absl::Duration RepairPause(int failures) {
+  constexpr int kDoublings = 9;
+  return std::min(absl::Milliseconds(100) * (1 << std::min(failures - 1, kDoublings + 1)), absl::Seconds(60));
+}
+
 PlacedModel::PlacedModel(Pool* pool, std::shared_ptr<const Model> model,
                          std::vector<std::unique_ptr<InferenceEngine>> engines, int max_batch_size)
     : pool_(pool),

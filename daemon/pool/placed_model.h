@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "daemon/batching/batch_scheduler.h"
 #include "model/engine/inference_engine.h"
@@ -15,6 +16,10 @@
 namespace digit {
 
 class Pool;
+
+// The pause before the attempt to rebuild an engine after `failures` failures in a row (>= 1): 100 ms, 200 ms, ... 60 s.
+// Guess.
+absl::Duration RepairPause(int failures);
 
 // What became of one executor's engine.
 struct EngineState {

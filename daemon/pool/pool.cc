@@ -54,7 +54,7 @@ absl::StatusOr<std::unique_ptr<Pool>> Pool::Create(Options options) {
 Pool::Pool(Options options)
     : options_(std::move(options)),
       scheduler_(options_.clock, static_cast<int>(options_.devices.size()) * options_.replicas),
-      repair_(options_.clock) {
+      repair_("pool-repair", options_.clock) {
   for (const Device& device : options_.devices) {
     for (int replica = 0; replica < options_.replicas; ++replica) {
       executor_devices_.push_back(device);
@@ -78,14 +78,20 @@ void Pool::Drain() {
   }
 }
 
-absl::StatusOr<std::shared_ptr<PlacedModel>> Pool::Place(const std::string& name, std::shared_ptr<Model> model) {
+absl::StatusOr<std::shared_ptr<PlacedModel>> Pool::Place(const std::string& name, std::shared_ptr<Model> model,
+                                                         const PlaceOptions& place) {
   std::vector<std::unique_ptr<InferenceEngine>> engines;
   CostModel cost;
+  place.on_check();
   for (int i = 0; i < static_cast<int>(executor_devices_.size()); ++i) {
     ASSIGN_OR_RETURN(std::unique_ptr<InferenceEngine> engine, options_.engines->Create(*model, executor_devices_[i]));
     if (i == 0) RETURN_IF_ERROR(FitSpec(engine->num_classes(), model.get()));
     // The replicas of a device compute alike: one of them answers for all.
     if (i % options_.replicas == 0) RETURN_IF_ERROR(CheckReference(*engine, *model));
+    if (i == 0) {
+      RETURN_IF_ERROR(place.accept(*engine));
+      place.on_warm_up();
+    }
     RETURN_IF_ERROR(WarmUp(*engine, &cost));
     engines.push_back(std::move(engine));
   }

@@ -10,12 +10,13 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/job_thread.h"
 #include "daemon/batching/batch_scheduler.h"
-#include "daemon/pool/engine_repair.h"
 #include "daemon/pool/inference_task.h"
 #include "daemon/pool/placed_model.h"
 #include "model/engine/inference_engine.h"
@@ -46,10 +47,24 @@ class Pool {
   // Runs what was accepted, then joins the executors. Every PlacedModel must be gone by then or not be used again.
   ~Pool();
 
+  struct PlaceOptions {
+    std::function<void()> on_check = [] {}, on_warm_up = [] {};  // what Place() begins to do
+    // Whether an engine that passed its reference inputs may serve; asked once, with the first.
+    std::function<absl::Status(InferenceEngine&)> accept = [](InferenceEngine&) { return absl::OkStatus(); };
+  };
   // Makes an engine for every executor, checks one of each device against the model's reference inputs and runs every
   // batch size that may come once, all on the calling thread: slow. `name` is for messages. Fits the
   // model's spec to the engine (FitSpec), which is the last change to it.
-  absl::StatusOr<std::shared_ptr<PlacedModel>> Place(const std::string& name, std::shared_ptr<Model> model);
+  absl::StatusOr<std::shared_ptr<PlacedModel>> Place(const std::string& name, std::shared_ptr<Model> model) {
+    return Place(name, std::move(model), PlaceOptions());
+  }
+  absl::StatusOr<std::shared_ptr<PlacedModel>> Place(const std::string& name, std::shared_ptr<Model> model,
+                                                     const PlaceOptions& place);
+
+  // An engine of its own for the caller, on the first device.
+  absl::StatusOr<std::unique_ptr<InferenceEngine>> MakeEngine(const Model& model) {
+    return options_.engines->Create(model, options_.devices.front());
+  }
 
   // Stops taking tasks, runs what waits, joins the executors. Idempotent.
   void Drain();
@@ -75,7 +90,7 @@ class Pool {
   std::vector<std::string> device_names_;    // by executor: "cpu", "cuda:1"
   std::vector<std::string> executor_names_;  // by executor: "cpu:0", "cuda:1:0"
   BatchScheduler scheduler_;
-  EngineRepair repair_;
+  JobThread repair_;
   std::vector<std::thread> executors_;
 };
 

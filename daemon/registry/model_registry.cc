@@ -9,19 +9,38 @@
 #include "absl/strings/strip.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "model/dataset/digit_generator.h"
 
 namespace digit {
 namespace {
 
 constexpr size_t kDigestVersionDigits = 12;
+constexpr absl::string_view kStable = "stable", kPrevious = "previous";
 
 bool IsNameCharacter(char c) {
   return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '.' || c == '_' || c == '-';
 }
 
+VersionRecord RecordOf(const ModelHandle& model, absl::Time now) {
+  return {.version = model->version,
+          .sha256 = model->model->sha256,
+          .path = model->model->path,
+          .state = ModelState::kLive,  // while it is loaded Describe() says more
+          .since = now,
+          .model = model};
+}
+
+void LogLive(absl::string_view event, const LiveModel& model) {
+  LogInfo(event, {{"model", model.name},
+                  {"version", model.version},
+                  {"file", model.model->path},
+                  {"engine", model.placed->engine_name()},
+                  {"executors", absl::StrJoin(model.placed->executor_names(), ",")}});
+}
+
 }  // namespace
 
-ModelRegistry::ModelRegistry(Pool* pool) : pool_(pool) {}
+ModelRegistry::ModelRegistry(Options options) : options_(std::move(options)), pool_(options_.pool) {}
 
 absl::Status ModelRegistry::Load(const std::string& name, const std::string& path, absl::Time now) {
   RETURN_IF_ERROR(CheckModelName(name));
@@ -36,55 +55,222 @@ absl::Status ModelRegistry::Add(const std::string& name, const std::string& vers
     MutexLock lock(&mu_);
     if (models_.contains(name)) return absl::AlreadyExistsError(absl::StrCat("model '", name, "' is given twice"));
   }
-  auto live = std::make_shared<LiveModel>();
-  live->name = name;
-  live->version = version;
+  const std::string path = model.path;
+  ASSIGN_OR_RETURN(ModelHandle live, MakeVersion(name, version, std::move(model), {}, now));
+  LogLive("model live", *live);
+  MutexLock lock(&mu_);
+  Entry& entry = models_[name];
+  entry.path = path;
+  entry.versions.push_front(RecordOf(live, now));
+  entry.live = std::move(live);
+  if (default_name_.empty()) default_name_ = name;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ModelHandle> ModelRegistry::MakeVersion(const std::string& name, const std::string& version, Model model,
+                                                       const Pool::PlaceOptions& place, absl::Time now) {
+  auto made = std::make_shared<LiveModel>();
+  made->name = name;
+  made->version = version;
   auto placing = std::make_shared<Model>(std::move(model));
-  live->model = placing;
-  live->live_since = now;
+  made->model = placing;
+  made->live_since = now;
   absl::StatusOr<std::shared_ptr<PlacedModel>> placed =
-      pool_->Place(absl::StrCat(name, "/", version), std::move(placing));
+      pool_->Place(absl::StrCat(name, "/", version), std::move(placing), place);
   if (!placed.ok()) {
-    const std::string prefix = absl::StrCat("model '", live->model->path, "': ");
+    const std::string prefix = absl::StrCat("model '", made->model->path, "': ");
     absl::string_view reason = placed.status().message();
     while (absl::ConsumePrefix(&reason, prefix)) {  // an engine that is made from the file names it already
     }
     return absl::Status(placed.status().code(), absl::StrCat(prefix, reason));
   }
-  live->placed = *std::move(placed);
-  LogInfo("model live", {{"model", name},
-                         {"version", version},
-                         {"file", live->model->path},
-                         {"engine", live->placed->engine_name()},
-                         {"executors", absl::StrJoin(live->placed->executor_names(), ",")}});
+  made->placed = *std::move(placed);
+  return made;
+}
+
+absl::Status ModelRegistry::CheckReplaces(const Model& candidate, const LiveModel& live) const {
+  if (live.model->is_digit_cnn && !candidate.is_digit_cnn && !options_.allow_torchscript) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("model '", candidate.path, "' is TorchScript, which is a program; a reload replaces the digit ",
+                     "network '", live.name, "' by one only under --engine torch. Start digitd with it, or anew"));
+  }
+  const std::vector<std::string>& before = live.model->spec.labels;
+  const std::vector<std::string>& after = candidate.spec.labels;
+  if (after.empty() || after == before) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "model '", candidate.path, "' has other labels than what is live as '", live.name, "': ", after.size(), " (",
+      absl::StrJoin(after, ","), ") and not ", before.size(), " (", absl::StrJoin(before, ","), ")"));
+}
+
+absl::Status ModelRegistry::AskGate(InferenceEngine& candidate, const LiveModel& live, GateReport* report) {
+  constexpr int kGenerated = 1000;
+  const LabeledImages generated =
+      options_.gate_images.size() > 0 ? LabeledImages() : DigitGenerator(/*seed=*/1).DrawMany(kGenerated);
+  const LabeledImages& images = options_.gate_images.size() > 0 ? options_.gate_images : generated;
+  ASSIGN_OR_RETURN(const std::unique_ptr<InferenceEngine> live_engine, pool_->MakeEngine(*live.model));
+  ASSIGN_OR_RETURN(const std::vector<int> live_classes, ClassesOf(*live_engine, images.pixels));
+  ASSIGN_OR_RETURN(const std::vector<int> candidate_classes, ClassesOf(candidate, images.pixels));
+  const absl::Span<const uint8_t> labels = options_.gate_images.labels;
+  return Judge(labels, live_classes, candidate_classes, report);
+}
+
+absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::Reload(const std::string& name, const ReloadOptions& options,
+                                                              absl::Time now) {
+  MutexLock one_at_a_time(&reload_mu_);
+  std::string path, rejected;
+  ModelHandle live;
+  {
+    MutexLock lock(&mu_);
+    ASSIGN_OR_RETURN(const Entry* entry, FindEntry(name));
+    path = entry->path;
+    rejected = entry->rejected_sha256;
+    live = entry->live;
+  }
+  ASSIGN_OR_RETURN(Model model, LoadModel(path));
+  if (model.sha256 == live->model->sha256) return Reloaded{.live = live};
+  if (model.sha256 == rejected && !options.force) {
+    if (options.automatic) return Reloaded{.live = live};
+    return absl::FailedPreconditionError(absl::StrCat("model '", path, "' was refused or rolled back before and has ",
+                                                      "not changed since; force it to load it all the same"));
+  }
+  const std::string version = ModelVersionOf(path, model.sha256);
+  const Model summary = {.path = path, .sha256 = model.sha256};
+  GateReport report;
+  bool gate_was_asked = false;
+  Pool::PlaceOptions place;
+  place.on_warm_up = [&] { Record(live->name, summary, version, ModelState::kWarming, "", now); };
+  place.accept = [&](InferenceEngine& engine) {
+    gate_was_asked = true;
+    const absl::Status verdict = AskGate(engine, *live, &report);
+    if (verdict.ok() || !options.force) return verdict;
+    LogWarn("gate overruled", {{"model", live->name}, {"version", version}, {"gate", verdict}});
+    return absl::OkStatus();
+  };
+  Record(live->name, summary, version, ModelState::kChecking, "", now);
+  const absl::Status replaces = CheckReplaces(model, *live);
+  absl::StatusOr<ModelHandle> made =
+      replaces.ok() ? MakeVersion(live->name, version, std::move(model), place, now) : replaces;
+  if (!made.ok()) {
+    LogError("model refused", {{"model", live->name}, {"version", version}, {"error", made.status()}});
+    Record(live->name, summary, version, ModelState::kRefused, made.status().message(), now);
+    return made.status();
+  }
+  MakeLive(*made, now);
+  LogLive("model reloaded", **made);
+  return Reloaded{.live = *made, .changed = true, .gate = gate_was_asked ? report.ToString() : ""};
+}
+
+void ModelRegistry::MakeLive(const ModelHandle& model, absl::Time now) {
+  ModelHandle dropped;  // freed outside the lock
   MutexLock lock(&mu_);
-  models_.emplace(name, std::move(live));
-  if (default_name_.empty()) default_name_ = name;
-  return absl::OkStatus();
+  Entry& entry = models_.find(model->name)->second;
+  dropped = std::move(entry.previous);
+  entry.previous = std::move(entry.live);
+  entry.live = model;
+  entry.rejected_sha256.clear();
+  SetRecord(&entry, RecordOf(model, now));
+}
+
+absl::StatusOr<ModelHandle> ModelRegistry::Rollback(const std::string& name, absl::Time now) {
+  ModelHandle dropped, live;
+  {
+    MutexLock lock(&mu_);
+    ASSIGN_OR_RETURN(const Entry* found, FindEntry(name));
+    Entry& entry = models_.find(found->live->name)->second;
+    if (entry.previous == nullptr) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("model '", entry.live->name, "' has no version before the live one, ", entry.live->version));
+    }
+    dropped = std::move(entry.live);
+    entry.rejected_sha256 = dropped->model->sha256;
+    entry.live = std::move(entry.previous);
+    live = entry.live;
+    VersionRecord record = RecordOf(dropped, now);
+    record.reason = "rolled back";
+    SetRecord(&entry, std::move(record));
+    SetRecord(&entry, RecordOf(live, now));
+  }
+  LogWarn("model rolled back", {{"model", live->name}, {"from", dropped->version}, {"to", live->version}});
+  return live;
+}
+
+void ModelRegistry::Record(const std::string& name, const Model& model, const std::string& version, ModelState state,
+                           absl::string_view reason, absl::Time now) {
+  MutexLock lock(&mu_);
+  Entry& entry = models_.find(name)->second;
+  if (state == ModelState::kRefused) entry.rejected_sha256 = model.sha256;
+  SetRecord(&entry, {.version = version,
+                     .sha256 = model.sha256,
+                     .path = model.path,
+                     .state = state,
+                     .reason = std::string(reason),
+                     .since = now});
+}
+
+void ModelRegistry::SetRecord(Entry* entry, VersionRecord record) {
+  constexpr size_t kMaxRecords = 20;
+  auto& records = entry->versions;
+  records.erase(std::remove_if(records.begin(), records.end(),
+                               [&](const VersionRecord& known) { return known.sha256 == record.sha256; }),
+                records.end());
+  records.push_front(std::move(record));
+  if (records.size() > kMaxRecords) records.pop_back();
+}
+
+absl::StatusOr<const ModelRegistry::Entry*> ModelRegistry::FindEntry(absl::string_view name) const {
+  if (name.empty()) name = default_name_;
+  const auto it = models_.find(name);
+  if (it != models_.end()) return &it->second;
+  return absl::NotFoundError(
+      absl::StrCat("no model '", name, "'; this server has ",
+                   absl::StrJoin(models_, ", ", [](std::string* out, const auto& m) { out->append(m.first); })));
 }
 
 absl::StatusOr<ModelHandle> ModelRegistry::Find(absl::string_view name, absl::string_view version) const {
   MutexLock lock(&mu_);
-  if (name.empty()) name = default_name_;
-  const auto it = models_.find(name);
-  if (it == models_.end()) {
-    std::vector<absl::string_view> names;
-    for (const auto& [known, model] : models_) names.push_back(known);
-    return absl::NotFoundError(absl::StrCat("no model '", name, "'; this server has ", absl::StrJoin(names, ", ")));
-  }
-  const ModelHandle& model = it->second;
-  if (!version.empty() && version != model->version) {
-    return absl::NotFoundError(
-        absl::StrCat("model '", name, "' has no version '", version, "'; live is '", model->version, "'"));
-  }
-  return model;
+  ASSIGN_OR_RETURN(const Entry* entry, FindEntry(name));
+  const ModelHandle &live = entry->live, &previous = entry->previous;
+  if (version.empty() || version == live->version || version == kStable) return live;
+  if (previous != nullptr && (version == previous->version || version == kPrevious)) return previous;
+  return absl::NotFoundError(absl::StrCat(
+      "model '", live->name, "' has no version '", version, "'; live is '", live->version, "'",
+      previous == nullptr ? "" : absl::StrCat(", and '", previous->version, "' is still loaded")));
 }
 
-std::vector<ModelHandle> ModelRegistry::List() const {
+absl::StatusOr<ModelDescription> ModelRegistry::Describe(absl::string_view name) const {
   MutexLock lock(&mu_);
-  std::vector<ModelHandle> all;
-  for (const auto& [name, model] : models_) all.push_back(model);
-  return all;
+  ASSIGN_OR_RETURN(const Entry* entry, FindEntry(name));
+  ModelDescription description{.name = entry->live->name,
+                               .is_default = entry->live->name == default_name_,
+                               .serving = entry->live->placed->serving()};
+  for (const VersionRecord& known : entry->versions) {
+    VersionRecord record = known;
+    const ModelHandle model = record.model.lock();
+    if (model != nullptr) {
+      record.state = model == entry->live       ? ModelState::kLive
+                     : model == entry->previous ? ModelState::kKept
+                                                : ModelState::kDraining;
+    } else if (record.state == ModelState::kLive) {
+      record.state = ModelState::kRetired;
+    }
+    const bool is_live = model != nullptr && model == entry->live;
+    description.versions.insert(is_live ? description.versions.begin() : description.versions.end(), std::move(record));
+  }
+  return description;
+}
+
+std::vector<std::string> ModelRegistry::Names() const {
+  MutexLock lock(&mu_);
+  std::vector<std::string> names;
+  for (const auto& [name, entry] : models_) names.push_back(name);
+  return names;
+}
+
+std::map<std::string, std::string> ModelRegistry::Paths() const {
+  MutexLock lock(&mu_);
+  std::map<std::string, std::string> paths;
+  for (const auto& [name, entry] : models_) paths[name] = entry.path;
+  return paths;
 }
 
 std::string ModelRegistry::default_name() const {
@@ -93,7 +279,7 @@ std::string ModelRegistry::default_name() const {
 }
 
 void ModelRegistry::Clear() {
-  std::map<std::string, ModelHandle, std::less<>> dropped;  // freed outside the lock
+  std::map<std::string, Entry, std::less<>> dropped;  // freed outside the lock
   MutexLock lock(&mu_);
   dropped.swap(models_);
 }

@@ -22,7 +22,7 @@ TEST_F(ModelRegistryTest, TheFirstModelIsTheDefault) {
   EXPECT_EQ(registry_.default_name(), "b");
   EXPECT_EQ((*registry_.Find("", ""))->name, "b");
   EXPECT_EQ((*registry_.Find("a", "2"))->version, "2");
-  EXPECT_EQ(registry_.List().front()->name, "a");
+  EXPECT_EQ(registry_.Names().front(), "a");
 }
 
 TEST_F(ModelRegistryTest, SaysWhatIsNotThere) {
@@ -45,7 +45,7 @@ TEST_F(ModelRegistryTest, AFailedLoadLeavesNothingBehind) {
   EXPECT_THAT(std::string(missing.message()), HasSubstr("/no/such/file.pt"));
   engines_.control().set_behaviour(FakeEngineControl::Behaviour::kFail);
   EXPECT_THAT(std::string(registry_.Add("a", "1", FakeModel(), absl::UnixEpoch()).message()), HasSubstr("fake.pt"));
-  EXPECT_TRUE(registry_.List().empty());
+  EXPECT_TRUE(registry_.Names().empty());
 }
 
 TEST(ModelNameTest, ComesFromTheStemAndVersionFromFolderOrDigest) {

@@ -1,4 +1,4 @@
-#include "daemon/pool/engine_repair.h"
+#include "base/job_thread.h"
 
 #include <algorithm>
 #include <utility>
@@ -7,33 +7,33 @@
 
 namespace digit {
 
-absl::Duration RepairPause(int failures) {
-  constexpr int kDoublings = 9;
-  return std::min(absl::Milliseconds(100) * (1 << std::min(failures - 1, kDoublings + 1)), absl::Seconds(60));
-}
+JobThread::JobThread(const std::string& name, const Clock* clock, int nice)
+    : clock_(clock), thread_(StartThread(name, [this, nice] {
+        if (nice > 0) GiveWayToOtherThreads(nice);
+        Run();
+      })) {}
 
-EngineRepair::EngineRepair(const Clock* clock)
-    : clock_(clock), thread_(StartThread("pool-repair", [this] { Run(); })) {}
+JobThread::~JobThread() { Stop(); }
 
-EngineRepair::~EngineRepair() { Stop(); }
-
-void EngineRepair::At(SteadyTime due, std::function<void()> job) {
+void JobThread::At(SteadyTime due, std::function<void()> job) {
   MutexLock lock(&mu_);
   if (stopping_) return;
   jobs_.push_back({due, std::move(job)});
   changed_.NotifyAll();
 }
 
-void EngineRepair::Stop() {
+void JobThread::Stop() {
+  std::vector<Job> dropped;  // destroyed outside the lock
   {
     MutexLock lock(&mu_);
     stopping_ = true;
+    dropped.swap(jobs_);
   }
   changed_.NotifyAll();
   if (thread_.joinable()) thread_.join();
 }
 
-void EngineRepair::Run() {
+void JobThread::Run() {
   while (true) {
     std::function<void()> run;
     {

@@ -1,0 +1,32 @@
+// What is known of one version of a model, from its first reading to long after it is gone.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/time/time.h"
+#include "daemon/registry/live_model.h"
+
+namespace digit {
+
+enum class ModelState {
+  kChecking,  // running reference inputs, then what the gate asks
+  kWarming,   // running every batch size once
+  kLive,      // answers requests that name no version
+  kKept,      // replaced; loaded for a rollback and for requests that name it
+  kDraining,  // replaced; finishing what it accepted
+  kRetired,   // replaced and freed
+  kRefused,   // not fit to serve; see reason
+};
+
+struct VersionRecord {
+  std::string version;
+  std::string sha256;
+  std::string path;
+  ModelState state = ModelState::kChecking;
+  std::string reason;                    // empty: nothing to say
+  absl::Time since;                      // of the state
+  std::weak_ptr<const LiveModel> model;  // what is placed; gone when retired, never there when refused
+};
+
+}  // namespace digit
