@@ -32,7 +32,7 @@ struct Run {
 class MemoryTask final : public InferenceTask {
  public:
   MemoryTask(const uint8_t* pixels, Run* run)
-      : InferenceTask(kBatch, SteadyTime::max()), pixels_(pixels), run_(*run) {}
+      : InferenceTask(kBatch, SteadyTime::InfiniteFuture()), pixels_(pixels), run_(*run) {}
   bool cancelled() const override { return false; }
   void PackPixels(uint8_t* destination) const override { std::memcpy(destination, pixels_, kBatch * kImagePixels); }
   void Complete(absl::Span<const float> scores, const BatchReport&) override {
@@ -51,7 +51,8 @@ class MemoryTask final : public InferenceTask {
 
 void BM_Pool(benchmark::State& state) {
   const std::unique_ptr<EngineFactory> engines = MakeEngineFactory({.engine = EngineChoice::kCpu});
-  auto pool = Pool::Create({.replicas = static_cast<int>(state.range(0)), .max_batch_size = kBatch, .engines = engines.get()});
+  auto pool =
+      Pool::Create({.replicas = static_cast<int>(state.range(0)), .max_batch_size = kBatch, .engines = engines.get()});
   absl::StatusOr<Model> model = LoadModel(model_path);
   if (!pool.ok() || !model.ok()) return state.SkipWithError("no pool or no model");
   auto placed = (*pool)->Place("mnist", std::make_shared<Model>(*std::move(model)));

@@ -70,6 +70,7 @@ class Inputs:
         chosen = [index * every for index in range(PICTURES)]
         pictures = [pixels[index * PIXELS:(index + 1) * PIXELS] for index in chosen]
         digits = bytes(labels[index] for index in chosen)
-        (self.mnist / "t10k-images-idx3-ubyte").write_bytes(struct.pack(">IIII", 0x803, PICTURES, 28, 28) + b"".join(pictures))
+        (self.mnist / "t10k-images-idx3-ubyte").write_bytes(
+            struct.pack(">IIII", 0x803, PICTURES, 28, 28) + b"".join(pictures))
         (self.mnist / "t10k-labels-idx1-ubyte").write_bytes(struct.pack(">II", 0x801, PICTURES) + digits)
         return pictures, digits

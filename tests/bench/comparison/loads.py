@@ -1,4 +1,4 @@
-"""The two load generators, h2load and digitctl bench, and what they print. Every failed or wrong answer ends the run."""
+"""The two load generators, h2load and digitctl bench, and what they print. A failed or wrong answer ends the run."""
 import json
 import pathlib
 import re
@@ -56,9 +56,9 @@ def h2load(url, body, seconds, clients, streams=1, headers=GRPC, http1=False):
 def digitctl(build, address, mnist, seconds, *flags):
     """One point of digitctl bench, every request another picture, each answer checked."""
     window = f"{max(int(seconds * 250), 100)}ms"
-    code, out, err = _run([build / "bin/digitctl", "--server", address, "bench", "-o", "json", "--idx", mnist, "--warmup",
-                           "500ms", "--window", window, "--stable", "0.1%", "--duration", f"{int(seconds * 1000)}ms",
-                           *flags], seconds + 60)
+    code, out, err = _run([build / "bin/digitctl", "--server", address, "bench", "-o", "json", "--idx", mnist,
+                           "--warmup", "500ms", "--window", window, "--stable", "0.1%",
+                           "--duration", f"{int(seconds * 1000)}ms", *flags], seconds + 60)
     if code:
         sys.exit(f"digitctl bench {' '.join(map(str, flags))} at {address}: exit code {code}\n{err}")
     point = json.loads(out)

@@ -48,10 +48,10 @@ def _ratio_text(results, measure, ours, side, form):
 
 def print_sides(results, sides, ours):
     print("**64 calls in flight**, a raw 28x28 picture each (Flask: a PNG file):\n")
-    _table(["", "requests/s, h2load", "ours is", "requests/s, digitctl bench", "server CPU a request, us", "resident, MiB"],
-           [[side.about, results.text(side.name, "rate"), _ratio_text(results, "rate", ours, side.name, "{:.1f} times"),
-             results.text(side.name, "bench_rate"), results.text(side.name, "cpu_us"), results.text(side.name, "peak_mib")]
-            for side in sides])
+    _table(["", "requests/s, h2load", "ours is", "requests/s, digitctl bench", "server CPU a request, us", "MiB"],
+           [[side.about, results.text(side.name, "rate"),
+             _ratio_text(results, "rate", ours, side.name, "{:.1f} times"), results.text(side.name, "bench_rate"),
+             results.text(side.name, "cpu_us"), results.text(side.name, "peak_mib")] for side in sides])
     print("**One call at a time**, and an **open loop** at half of what the side did in a closed one:\n")
     _table(["", "median, ms", "ours, of it", "offered, requests/s", "p99, ms", "ours, of it"],
            [[side.about, results.text(side.name, "one_ms", "{:.2f}"),
@@ -80,13 +80,15 @@ def print_against_best(results, sides, ours, flask):
 
 
 def print_ours(results, ours):
-    print("**Many images a message** (64), server CPU time per image against the engine's alone, at the batch size that ran:\n")
-    _table(["", "images/s", "batch", "CPU an image, us", "of it the engine alone, us", "ratio"],
-           [[mode, results.text(mode, "rate"), results.text(mode, "batch", "{:.1f}"), results.text(mode, "cpu_us", "{:.1f}"),
-             results.text(mode, "engine_us", "{:.1f}"),
-             f"{results.median(mode, 'cpu_us') / results.median(mode, 'engine_us'):.2f}"] for mode in ("packed", "stream")])
+    print("**64 images a message**: the server's CPU time for an image, and the engine's alone at the same batch size:\n")
+    def ratio(mode):
+        return results.median(mode, "cpu_us") / results.median(mode, "engine_us")
+    _table(["", "images/s", "batch", "server, us", "engine alone, us", "ratio", "the engine's share"],
+           [[mode, results.text(mode, "rate"), results.text(mode, "batch", "{:.1f}"),
+             results.text(mode, "cpu_us", "{:.1f}"), results.text(mode, "engine_us", "{:.1f}"),
+             f"{ratio(mode):.2f}", f"{1 / ratio(mode):.0%}"] for mode in ("packed", "stream")])
     print("**In process**, daemon/pool without RPC, batches of 32: one executor "
           f"{results.text('pool', 'one')} images/s, two {results.text('pool', 'two')}: "
           f"{results.median('pool', 'two') / results.median('pool', 'one'):.2f} times.\n")
-    print(f"**Start**: exec to SERVING {results.text('start', 'ms')} ms, then {results.text('start', 'mib')} MiB resident; "
-          f"the most at 64 in flight {results.text(ours, 'peak_mib')} MiB.\n")
+    print(f"**Start**: exec to SERVING {results.text('start', 'ms')} ms, then {results.text('start', 'mib')} MiB "
+          f"resident; the most at 64 in flight {results.text(ours, 'peak_mib')} MiB.\n")

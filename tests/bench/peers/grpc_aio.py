@@ -1,13 +1,16 @@
 #!/usr/bin/python3
 """Python grpc.aio and TorchScript, with batching: while a batch is in the network, what comes gathers for the next.
 
-    PYTHONPATH=STUBS grpc_aio.py MODEL.pt
+    PYTHONPATH=STUBS grpc_aio.py MODEL.pt [PROCESSES]
 
-STUBS holds the Python code for proto/digit/v1/digit.proto. Needs python3-torch and python3-grpcio. Takes raw pictures
-only. Prints "listening on HOST:PORT" once it serves.
+With several processes each has a network of its own and takes a part of the connections. STUBS holds the Python code
+for proto/digit/v1/digit.proto. Needs python3-torch and python3-grpcio. Takes raw pictures only. Prints "listening on
+HOST:PORT" once it serves.
 """
 import asyncio
 import concurrent.futures
+import multiprocessing
+import socket
 import sys
 
 import grpc
@@ -24,7 +27,7 @@ MODEL = pb.Model(name="mnist", is_default=True, versions=[
 
 class Network:
     def __init__(self, path):
-        torch.set_num_threads(TORCH_THREADS)
+        torch.set_num_threads(1)
         self.module = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.load(path).eval()))
         for size in range(1, MAX_BATCH + 1):
             self.run(bytes(size * PIXELS))
@@ -88,15 +91,28 @@ class DigitService(rpc.DigitServiceServicer):
         return pb.GetModelResponse(model=MODEL)
 
 
-async def main():
-    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+async def serve(port, all_serve, says_so):
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 1)])
     rpc.add_DigitServiceServicer_to_server(DigitService(Network(sys.argv[1])), server)
-    port = server.add_insecure_port("127.0.0.1:0")
+    server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
-    print(f"listening on 127.0.0.1:{port}", flush=True)
+    all_serve.wait()
+    if says_so:
+        print(f"listening on 127.0.0.1:{port}", flush=True)
     await server.wait_for_termination()
 
 
-TORCH_THREADS = 1
+def main():
+    processes = int(sys.argv[2]) if len(sys.argv) > 2 else 1
+    all_serve = multiprocessing.Barrier(processes)
+    with socket.socket() as reserved:  # holds a free port, and never listens
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        reserved.bind(("127.0.0.1", 0))
+        port = reserved.getsockname()[1]
+        for _ in range(1, processes):
+            multiprocessing.Process(target=lambda: asyncio.run(serve(port, all_serve, False)), daemon=True).start()
+        asyncio.run(serve(port, all_serve, True))
+
+
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

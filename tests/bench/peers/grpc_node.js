@@ -1,6 +1,7 @@
-// grpc_node.js MODEL.onnx PROTO_FOLDER [PROCESSES]: Node's grpc-js and ONNX Runtime on one thread, with batching: while a
-// batch is in the network, what comes gathers for the next. Once, before: (cd tests/bench && npm install
-// --ignore-scripts --no-package-lock). Takes raw pictures only. Prints "listening on HOST:PORT" once it serves.
+// grpc_node.js MODEL.onnx PROTO_FOLDER [PROCESSES]
+// Node's grpc-js and ONNX Runtime on one thread, with batching: while a batch is in the network, what comes gathers for
+// the next. Takes raw pictures only. Prints "listening on HOST:PORT" once it serves. Once, before: (cd tests/bench &&
+// npm install --ignore-scripts --no-package-lock).
 import cluster from 'node:cluster';
 import grpc from '@grpc/grpc-js';
 import loader from '@grpc/proto-loader';
@@ -90,7 +91,8 @@ async function serve(model, protos) {
   const session = await ort.InferenceSession.create(
       model, {intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: 'sequential', graphOptimizationLevel: 'all'});
   const batcher = new Batcher(session);
-  const {digit} = grpc.loadPackageDefinition(loader.loadSync('digit/v1/digit.proto', {includeDirs: [protos], arrays: true, defaults: true}));
+  const definition = loader.loadSync('digit/v1/digit.proto', {includeDirs: [protos], arrays: true, defaults: true});
+  const {digit} = grpc.loadPackageDefinition(definition);
   const server = new grpc.Server();
   server.addService(digit.v1.DigitService.service, {
     recognize: (call, callback) => recognize(batcher, call, callback),
