@@ -80,7 +80,7 @@ def print_against_best(results, sides, ours, flask):
 
 
 def print_ours(results, ours):
-    print("**64 images a message**: the server's CPU time for an image, and the engine's alone at the same batch size:\n")
+    print("**64 images a message**: the server's CPU time for an image, the engine's alone at the same batch size:\n")
     def ratio(mode):
         return results.median(mode, "cpu_us") / results.median(mode, "engine_us")
     _table(["", "images/s", "batch", "server, us", "engine alone, us", "ratio", "the engine's share"],
