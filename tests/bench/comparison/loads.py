@@ -1,4 +1,4 @@
-"""The two load generators, h2load and digitctl bench, and what they print. A failed or wrong answer ends the run."""
+"""The load generators, h2load, ab and digitctl bench, and what they print. A failed or wrong answer ends the run."""
 import json
 import pathlib
 import re
@@ -35,7 +35,7 @@ def _run(command, limit_seconds):
     return done.returncode, done.stdout, done.stderr
 
 
-def h2load(url, body, seconds, clients, streams=1, headers=GRPC, http1=False):
+def h2load(url, body, seconds, clients, streams, headers=GRPC, http1=False):
     """Posts `body` over and over. Returns requests, seconds, and the median and p99 of their latencies."""
     with tempfile.NamedTemporaryFile() as log:
         flags = [flag for header in headers for flag in ("-H", header)] + (["--h1"] if http1 else [f"-m{streams}"])
@@ -51,6 +51,23 @@ def h2load(url, body, seconds, clients, streams=1, headers=GRPC, http1=False):
     micros = sorted(int(row[2]) for row in rows)
     return {"requests": done, "seconds": seconds, "p50_us": statistics.median(micros),
             "p99_us": micros[int(len(micros) * 0.99)]}
+
+
+def h2load_http1(url, body, seconds, clients, content_type):
+    return h2load(url, body, seconds, clients, 1, (f"content-type: {content_type}",), http1=True)
+
+
+def ab(url, body, seconds, clients, content_type):
+    """As h2load, with a connection for each request: h2load stops when a server closes one."""
+    with tempfile.NamedTemporaryFile() as shares:
+        code, out, err = _run(["ab", "-q", "-t", max(1, round(seconds)), "-n", 10**7, "-c", clients, "-p", body, "-T",
+                               content_type, "-e", shares.name, url], seconds + 10)
+        at = dict(line.split(",") for line in pathlib.Path(shares.name).read_text().splitlines())
+    done = int((re.search(r"Complete requests: +(\d+)", out) or [0, 0])[1])
+    if code or not done or "Non-2xx" in out or not re.search(r"Failed requests: +0\n", out):
+        sys.exit(f"ab at {url}: not every request was answered\n{out}{err}")
+    return {"requests": done, "seconds": float(re.search(r"Time taken for tests: +([\d.]+)", out)[1]),
+            "p50_us": float(at["50"]) * 1000, "p99_us": float(at["99"]) * 1000}
 
 
 def digitctl(build, address, mnist, seconds, *flags):

@@ -47,8 +47,8 @@ def _ratio_text(results, measure, ours, side, form):
 
 
 def print_sides(results, sides, ours):
-    print("**64 calls in flight**, a raw 28x28 picture each (Flask: a PNG file):\n")
-    _table(["", "requests/s, h2load", "ours is", "requests/s, digitctl bench", "server CPU a request, us", "MiB"],
+    print("**64 calls in flight**, a raw 28x28 picture each, by h2load (Flask: a PNG file, the first row by ab):\n")
+    _table(["", "requests/s", "ours is", "requests/s, digitctl bench", "server CPU a request, us", "MiB"],
            [[side.about, results.text(side.name, "rate"),
              _ratio_text(results, "rate", ours, side.name, "{:.1f} times"), results.text(side.name, "bench_rate"),
              results.text(side.name, "cpu_us"), results.text(side.name, "peak_mib")] for side in sides])
@@ -65,16 +65,17 @@ def print_sides(results, sides, ours):
                 print(f"{side.about}: digitctl bench measures {apart:+.0%} of h2load's rate.\n")
 
 
-def print_against_best(results, sides, ours, flask):
-    peers = [side.name for side in sides if side.name not in (ours, flask)]
+def print_against_best(results, sides, ours, flasks):
+    peers = [side.name for side in sides if side.name not in (ours, *flasks)]
     if not peers or not results.has(ours, "rate"):
         return
     def best(measure, choose):
         name = choose(peers, key=lambda peer: results.median(peer, measure))
         return f"{results.ratio(measure, ours, name):.2f}", name
     rate, fastest = best("rate", max)
-    print(f"- 64 in flight: {rate} times the best peer ({fastest})" +
-          (f", {results.ratio('rate', ours, flask):.1f} times Flask" if results.has(flask, "rate") else ""))
+    print(f"- 64 in flight: {rate} times the best peer ({fastest})", *[
+        f"{results.ratio('rate', ours, flask):.1f} times {flask}" for flask in flasks if results.has(flask, "rate")],
+          sep=", ")
     print("- one at a time: median {} of the best peer's ({})".format(*best("one_ms", min)))
     print("- open loop: p99 {} of the best peer's ({})\n".format(*best("open_p99_ms", min)))
 
