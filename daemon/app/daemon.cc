@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "base/threads.h"
 #include "daemon/app/listen_address.h"
+#include "daemon/app/stream_drain.h"
 #include "daemon/pool/device_list.h"
 #include "daemon/pool/pool.h"
 #include "daemon/registry/model_registry.h"
@@ -64,37 +65,6 @@ void RouteLibraryLogs() {
 
 }  // namespace
 
-// While it exists, streams that nobody uses are ended, so that a drain waits for work only.
-class IdleStreamEnder {
- public:
-  explicit IdleStreamEnder(DigitServiceImpl* service)
-      : thread_(StartThread("drain", [this, service] { Run(service); })) {}
-  ~IdleStreamEnder() {
-    {
-      MutexLock lock(&mu_);
-      stop_ = true;
-    }
-    changed_.NotifyAll();
-    thread_.join();
-  }
-
- private:
-  void Run(DigitServiceImpl* service) {
-    // Long enough for a busy client's next message to arrive, short enough for no operator to notice.
-    constexpr absl::Duration kIdleFor = absl::Milliseconds(500);
-    MutexLock lock(&mu_);
-    while (!stop_) {
-      service->EndIdleStreams(kIdleFor);
-      SteadyClock()->WaitUntil(&changed_, &mu_, SteadyClock()->Now() + kIdleFor / 4);
-    }
-  }
-
-  Mutex mu_;
-  CondVar changed_;
-  bool stop_ ABSL_GUARDED_BY(mu_) = false;
-  std::thread thread_;
-};
-
 // In order of construction; destroyed in reverse.
 struct Daemon::Parts {
   DaemonConfig config;
@@ -148,8 +118,10 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
       std::make_unique<Recognizer>(Recognizer::Options{.max_images_per_call = config.max_images_per_call},
                                    parts.registry.get(), parts.decode_pool.get());
   parts.service = std::make_unique<DigitServiceImpl>(
-      DigitServiceImpl::Options{.max_unanswered_images = config.max_unanswered_images}, parts.recognizer.get(),
-      parts.registry.get());
+      DigitServiceImpl::Options{.max_unanswered_images = config.max_unanswered_images,
+                                .max_unanswered_bytes = static_cast<size_t>(config.max_message_bytes),
+                                .access_log = config.access_log},
+      parts.recognizer.get(), parts.registry.get());
 
   // The executors run already; gRPC's threads are started from here on and inherit this. Under overload, running what
   // was accepted must come before refusing more, or both suffer: goodput at ten times the peak is 0.90 of the peak with
@@ -180,7 +152,10 @@ void Daemon::Stop() {
     parts.health.SetServing(false);
     parts.health.EndWatches();
     const SteadyTime give_up = SteadyClock()->Now() + parts.config.drain_timeout;
-    IdleStreamEnder idle_stream_ender(parts.service.get());
+    DigitServiceImpl* const service = parts.service.get();
+    StreamDrain streams({.timeout = parts.config.drain_timeout,
+                         .end_idle = [service](absl::Duration idle_for) { service->EndIdleStreams(idle_for); },
+                         .end_all = [service] { service->EndStreams(); }});
     parts.server->Shutdown(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(parts.config.drain_timeout));
     if (SteadyClock()->Now() >= give_up) {
       LogWarn("drain timed out, calls that were still open are cut",

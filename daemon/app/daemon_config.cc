@@ -69,6 +69,9 @@ absl::Status Validate(const DaemonConfig& config) {
   if (!devices.ok()) problems.Add("devices", devices.status().message().substr(std::string("devices: ").size()));
   problems.OneOf("engine", config.engine, {"auto", "cpu", "torch"});
   problems.OneOf("log-level", config.log_level, {"debug", "info", "warn", "error", "off"});
+  if (config.access_log && config.log_level != "debug" && config.log_level != "info") {
+    problems.Add("access-log", absl::StrCat("is written at level info, which log-level ", config.log_level, " hides"));
+  }
   problems.Range("replicas", config.replicas, 0, 1024);
   problems.Range("max-batch-size", config.max_batch_size, 1, 1024);
   const absl::Status sizes = CheckAllowedBatchSizes(config.allowed_batch_sizes, config.max_batch_size);
@@ -109,7 +112,8 @@ std::string FormatConfig(const DaemonConfig& config) {
                       "\nmax-unanswered-images = ", config.max_unanswered_images,
                       "\nmax-message-bytes = ", config.max_message_bytes, "\ndecode-threads = ", config.decode_threads,
                       "\ndrain-timeout = \"", absl::FormatDuration(config.drain_timeout), "\"\nlog-level = \"",
-                      config.log_level, "\"\n");
+                      config.log_level, "\"\naccess-log = ", config.access_log ? "true" : "false",
+                      "\nreflection = ", config.reflection ? "true" : "false", "\n");
 }
 
 }  // namespace digit
