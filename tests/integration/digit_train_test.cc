@@ -324,8 +324,8 @@ TEST_F(DigitTrainTest, EachCommandHasItsOwnHelp) {
     const Outcome outcome = RunDigitTrain({command, "--help"});
     EXPECT_EQ(outcome.exit_code, 0);
     EXPECT_EQ(outcome.text.rfind(absl::StrCat("Examples:\n  digit-train ", command), 0), 0u) << outcome.text;
-    EXPECT_THAT(outcome.text, AllOf(HasSubstr("Exit codes: 0 done"), Not(HasSubstr("130")), Not(HasSubstr("--epochs")),
-                                    Not(HasSubstr("checkpoint"))));
+    EXPECT_THAT(outcome.text,
+                AllOf(HasSubstr("Exit codes: 0 done"), Not(HasSubstr("--epochs")), Not(HasSubstr("checkpoint"))));
   }
 }
 

@@ -51,9 +51,9 @@ TEST_F(CheckpointTest, OtherSeedIsRefusedAndNamed) {
 }
 
 TEST_F(CheckpointTest, OfTwoRecipesOnlyWhatDiffersIsNamed) {  // a whole one has 600 characters
-  identity_.recipe = "2 epochs, AdamW (0.9, 0.99), 4 non-digits (weight 1, logistic), peak 0.005";
-  ASSERT_TRUE(SaveCheckpoint(path_, identity_, state_).ok());
-  RunIdentity other = identity_;
+  RunIdentity was = identity_, other = identity_;
+  was.recipe = "2 epochs, AdamW (0.9, 0.99), 4 non-digits (weight 1, logistic), peak 0.005";
+  ASSERT_TRUE(SaveCheckpoint(path_, was, state_).ok());
   other.recipe = "1 epochs, AdamW (0.9, 0.98), 4 non-digits (weight 1, logistic), peak 0.005";
   EXPECT_THAT(std::string(LoadCheckpoint(path_, other).status().message()),
               HasSubstr("is of another run: recipe '2 epochs, AdamW (0.9, 0.99)', now '1 epochs, AdamW (0.9, 0.98)';"));
