@@ -21,6 +21,7 @@ absl::string_view WithoutItsOwn(absl::string_view line) {
   }
   line = line.substr(0, line.find("Could this error message be improved"));
   line = absl::StripSuffix(absl::StripTrailingAsciiWhitespace(line), "(");
+  line = absl::StripSuffix(line, ":");  // what it announces stands on other lines
   return absl::StripTrailingAsciiWhitespace(line);
 }
 

@@ -23,6 +23,7 @@ TEST(ThrownReasonTest, LeavesOutWhatLibTorchSaysOfItself) {
             "Expected isTuple() to be true, but got false.");
   EXPECT_EQ(ReasonOf("[enforce fail at inline_container.cc:222] . file not found: m/constants.pkl"),
             "file not found: m/constants.pkl");
+  EXPECT_EQ(ReasonOf("undefined value nope:\n  File \"code/__torch__.py\", line 3"), "undefined value nope");
 }
 
 TEST(ThrownReasonTest, IsNeverEmpty) {
