@@ -112,6 +112,20 @@ class StartTest(unittest.TestCase):
         self.fails(2, "model: is missing")
         self.fails(2, "replicas", "--model", MODEL, "--replicas", "-1")
 
+    def test_a_model_without_its_flag_is_told_which(self):
+        self.fails(2, r"^digitd: 'mnist\.pt' belongs to no flag; .*: --model mnist\.pt\n", "mnist.pt")
+        self.fails(2, r"'b\.pt' belongs to no flag", "--model", "a.pt", "b.pt")
+
+    def test_output_that_cannot_be_written_is_no_success(self):
+        for flags in (["--print-config", "--model", MODEL], ["--help"], ["--version"]):
+            with open("/dev/full", "w") as full:
+                result = subprocess.run([f"{BIN}/digitd", *flags], stdout=full, stderr=subprocess.PIPE, text=True)
+            self.assertEqual((result.returncode, result.stderr),
+                             (1, "digitd: cannot write to standard output: No space left on device\n"), flags)
+
+    def test_version_begins_with_the_name_of_the_program(self):
+        self.assertRegex(run(f"{BIN}/digitd", "--version").stdout, r"^digitd \d+\.\d+\.\d+ gcc \d+ \w+\n$")
+
     def test_a_wrong_line_of_the_config_file_is_quoted_with_the_file(self):
         with tempfile.NamedTemporaryFile("w", suffix=".conf") as config:
             config.write("replica = 4\n")
