@@ -92,7 +92,7 @@ std::vector<std::string> WithEnvironment(const CLI::App& app, int argc, char** a
   };
   std::vector<std::string> from_environment;
   for (const CLI::Option* option : app.get_options()) {
-    if (option->get_lnames().empty() || (option->get_type_size() == 0 && !option->get_configurable())) continue;
+    if (option->get_lnames().empty() || (option->get_expected_max() == 0 && !option->get_configurable())) continue;
     const std::string flag = "--" + option->get_lnames().front();
     const char* value = std::getenv(EnvironmentNameOf(*option).c_str());
     if (value != nullptr && *value != '\0' && !is_given(flag)) from_environment.push_back(flag + "=" + value);
