@@ -60,14 +60,6 @@ absl::Status SyncFolderOf(const std::string& path) {
 
 }  // namespace
 
-void OpenStandardDescriptors() {
-  int fd;
-  do {
-    fd = ::open("/dev/null", O_RDWR);
-  } while (fd >= 0 && fd <= STDERR_FILENO);
-  if (fd > STDERR_FILENO) ::close(fd);
-}
-
 absl::Status ErrnoStatus(int error, absl::string_view what, absl::string_view path) {
   return absl::Status(CodeOfErrno(error), absl::StrCat("cannot ", what, " '", path, "': ", std::strerror(error)));
 }

@@ -22,8 +22,9 @@ absl::Status WriteFileAtomically(const std::string& path, absl::string_view cont
 // OK when WriteFileAtomically() would not refuse `path` for what it is. Looks at nothing else.
 absl::Status CheckReplaceable(const std::string& path);
 
-// Opens /dev/null for any of standard input, output and error that the parent closed. Call first in main(): else the
-// next socket or file gets that number, and what is printed lands in it.
+// Puts something in the place of any of standard input, output and error that the parent closed, such that reading and
+// writing there fail: else the next socket or file gets that number, and what is printed lands in it. A program that
+// calls this, first in main(), has it done even before its libraries open theirs.
 void OpenStandardDescriptors();
 
 // "cannot open 'PATH': No such file or directory", with the code that fits `error` (an errno).

@@ -21,7 +21,8 @@ progress_mark() {
 # step WHAT COMMAND...: runs COMMAND with all its output in the log; one line here. When it fails: the log's end and its
 # path here, and the command's exit code.
 step() {
-  local what=$1 start=$SECONDS code=0
+  local what=$1 start=$SECONDS code=0 redraws=no
+  if [[ -t 1 && ${TERM:-dumb} != dumb ]]; then redraws=yes; fi
   shift
   mkdir -p "$(dirname "$log")"
   printf '== %s\n' "$*" >>"$log"
@@ -29,7 +30,7 @@ step() {
   begin=$(wc -l <"$log")
   "$@" >>"$log" 2>&1 </dev/null &
   local child=$!
-  if [[ -t 1 ]]; then
+  if [[ $redraws == yes ]]; then
     while kill -0 "$child" 2>/dev/null; do
       printf '\r  %s ... %s %s\033[K' "$what" "$(progress_mark)" "$(seconds "$start")"
       sleep 0.5
@@ -38,7 +39,7 @@ step() {
   fi
   wait "$child" || code=$?
   if ((code == 0)); then
-    printf '  %s: done in %s%s\n' "$what" "$(seconds "$start")" "$([[ -t 1 ]] && printf '\033[K')"
+    printf '  %s: done in %s%s\n' "$what" "$(seconds "$start")" "$([[ $redraws == yes ]] && printf '\033[K')"
     return 0
   fi
   printf '  %s: FAILED after %s. The end of %s:\n' "$what" "$(seconds "$start")" "$log" >&2

@@ -3,9 +3,7 @@
 #include <google/protobuf/util/json_util.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -13,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 #include "base/build_info.h"
+#include "base/standard_output.h"
 #include "client/ctl/terminal.h"
 
 namespace digit {
@@ -57,15 +56,20 @@ void Complain(absl::string_view message) {
   std::fputs(absl::StrCat("digitctl: ", Printable(message), "\n").c_str(), stderr);
 }
 
-ExitCode Fail(const absl::Status& status) {
-  Complain(status.message());
+ExitCode ExitCodeOf(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ? kExitUnreachable : kExitRefused;
 }
 
+ExitCode Fail(const absl::Status& status) {
+  Complain(status.message());
+  return ExitCodeOf(status);
+}
+
 bool PrintData(absl::string_view data, ExitCode* code) {
-  if (std::fwrite(data.data(), 1, data.size(), stdout) == data.size() && std::fflush(stdout) == 0) return true;
-  *code = errno == EPIPE ? kExitOk : kExitRefused;
-  if (*code != kExitOk) Complain(absl::StrCat("cannot write to standard output: ", std::strerror(errno)));
+  const absl::Status status = WriteToStandardOutput(data);
+  if (status.ok()) return true;
+  *code = absl::IsAborted(status) ? kExitOk : kExitRefused;
+  if (*code != kExitOk) Complain(status.message());
   return false;
 }
 

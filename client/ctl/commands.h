@@ -11,7 +11,10 @@ namespace digit {
 // "digitctl: MESSAGE" on standard error.
 void Complain(absl::string_view message);
 
-// Prints `status` and gives the exit code that --help promises for its code.
+// The exit code that --help promises for a call that ended with `status`, which is not OK.
+ExitCode ExitCodeOf(const absl::Status& status);
+
+// Prints `status` and gives its exit code.
 ExitCode Fail(const absl::Status& status);
 
 // Writes data and flushes, so that a reader sees each row at once. False: nobody can read any more; *code is then how

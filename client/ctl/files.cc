@@ -1,5 +1,6 @@
 #include "client/ctl/files.h"
 
+#include <fcntl.h>
 #include <glob.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -85,12 +86,32 @@ absl::StatusOr<std::vector<std::string>> ExpandFiles(const std::vector<std::stri
   return files;
 }
 
+namespace {
+
+// A FIFO, as in recognize <(cat img.png), or a device: no size that could be known before reading.
+bool IsStream(const std::string& path) {
+  struct stat info;
+  return stat(path.c_str(), &info) == 0 && (S_ISFIFO(info.st_mode) || S_ISCHR(info.st_mode));
+}
+
+absl::StatusOr<std::string> ReadStream(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0) return ErrnoStatus(errno, "open", path);
+  const absl::Cleanup closer = [fd] { close(fd); };
+  return ReadImageFrom(fd);
+}
+
+}  // namespace
+
 absl::StatusOr<std::string> ReadImage(const std::string& path) {
-  absl::StatusOr<std::string> bytes = path == kStdin ? ReadImageFrom(STDIN_FILENO) : ReadFile(path, kMaxImageBytes);
+  absl::StatusOr<std::string> bytes = path == kStdin   ? ReadImageFrom(STDIN_FILENO)
+                                      : IsStream(path) ? ReadStream(path)
+                                                       : ReadFile(path, kMaxImageBytes);
   if (bytes.ok() && bytes->empty()) return absl::InvalidArgumentError("the file is empty");
   if (bytes.ok()) return bytes;
-  return absl::Status(bytes.status().code(), absl::StrReplaceAll(std::string(bytes.status().message()),
-                                                                 {{absl::StrCat("'", path, "'"), "the file"}}));
+  return absl::Status(bytes.status().code(),
+                      absl::StrReplaceAll(std::string(bytes.status().message()),
+                                          {{absl::StrCat("'", path, "'"), "the file"}, {"'-'", "the file"}}));
 }
 
 absl::StatusOr<std::string> ReadImageFrom(int fd) {

@@ -19,7 +19,8 @@ inline constexpr int64_t kMaxImageBytes = 12 << 20;  // the server's limit on a 
 absl::StatusOr<std::vector<std::string>> ExpandFiles(const std::vector<std::string>& arguments);
 
 // The bytes of a picture; of standard input for "-". The message leaves out the path, which the caller prints:
-// "cannot open the file: No such file or directory". RESOURCE_EXHAUSTED: beyond kMaxImageBytes.
+// "cannot open the file: No such file or directory". RESOURCE_EXHAUSTED: beyond kMaxImageBytes. Blocks on standard
+// input and on a FIFO, as in `recognize <(cat img.png)`, until the writer is done.
 absl::StatusOr<std::string> ReadImage(const std::string& path);
 
 // As ReadImage, from an open descriptor up to its end; for standard input.

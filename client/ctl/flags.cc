@@ -61,7 +61,7 @@ Exit codes:
   1  some picture was not recognised; `health`: the server is not serving, or not there;
      `bench`: an error, a wrong answer, a request not sent, or cut short
   2  wrong usage, or a pattern or folder without pictures
-  3  the server cannot be reached, or did not answer within --timeout
+  3  the server cannot be reached, or did not answer within --timeout, be it for one picture of many
   4  the server refused the request (an unknown model, say), or the output could not be written)";
 
 // As text, so that the help shows "10s" and not a number.

@@ -45,8 +45,13 @@ int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);  // a reader that has gone shows as EPIPE, which ends us quietly (PrintData)
   auto parsed = digit::ParseFlags({argv + 1, argv + argc});
   if (const auto* exit = std::get_if<digit::EarlyExit>(&parsed)) {
-    std::fputs(exit->text.c_str(), exit->code == digit::kExitOk ? stdout : stderr);
-    return exit->code;
+    if (exit->code != digit::kExitOk) {
+      std::fputs(exit->text.c_str(), stderr);
+      return exit->code;
+    }
+    digit::ExitCode code = digit::kExitOk;
+    digit::PrintData(exit->text, &code);
+    return code;
   }
   return digit::Run(std::get<digit::Flags>(parsed));
 }

@@ -51,6 +51,7 @@ class RecognizeRun {
       return Fail(status);
     }
     if (failed_ > 0 && files_.size() > 1) Complain(absl::StrCat(failed_, " of ", files_.size(), " files failed"));
+    if (unanswered_) return kExitUnreachable;
     return failed_ > 0 ? kExitSomeFailed : kExitOk;
   }
 
@@ -83,6 +84,7 @@ class RecognizeRun {
             fatal = answer.status();
             return false;
           }
+          unanswered_ = unanswered_ || (!answer.ok() && ExitCodeOf(answer.status()) == kExitUnreachable);
           progress_.Clear();
           answer.ok() ? PrintAnswer(*answer) : PrintFailure(answer.status());
           progress_.Advance();
@@ -197,6 +199,7 @@ class RecognizeRun {
   std::vector<std::string> labels_;
   size_t answered_ = 0;
   size_t failed_ = 0;
+  bool unanswered_ = false;  // some picture got no answer, in time or at all
   bool output_gone_ = false;
   ExitCode code_ = kExitOk;  // when output_gone_
 };

@@ -63,10 +63,10 @@ Terminal DetectTerminal() {
   setlocale(LC_CTYPE, "");
   terminal.unicode = absl::string_view(nl_langinfo(CODESET)) == "UTF-8";
   terminal.stdout_is_terminal = isatty(STDOUT_FILENO) != 0;
-  terminal.stderr_is_terminal = isatty(STDERR_FILENO) != 0;
   const char* no_color = std::getenv("NO_COLOR");
   const char* term = std::getenv("TERM");
   const bool dumb = term == nullptr || absl::string_view(term) == "dumb";
+  terminal.shows_progress = isatty(STDERR_FILENO) != 0 && !dumb;
   terminal.color = terminal.stdout_is_terminal && !dumb && (no_color == nullptr || *no_color == '\0');
   winsize size;
   if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) terminal.stderr_width = size.ws_col;
@@ -119,7 +119,7 @@ void ProgressBar::Clear() {
 
 void ProgressBar::Advance() {
   ++done_;
-  if (!terminal_.stderr_is_terminal) return;
+  if (!terminal_.shows_progress) return;
   const absl::Time now = absl::Now();
   if (now - last_drawn_ < kRedrawEvery) return;
   last_drawn_ = now;

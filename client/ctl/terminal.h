@@ -11,10 +11,10 @@ namespace digit {
 
 struct Terminal {
   bool stdout_is_terminal = false;
-  bool stderr_is_terminal = false;
-  bool color = false;     // stdout is a terminal that has colour, and NO_COLOR (no-color.org) is empty
-  bool unicode = false;   // the locale is UTF-8
-  int stderr_width = 80;  // columns
+  bool shows_progress = false;  // stderr is a terminal that can rewrite a line, which TERM=dumb says it cannot
+  bool color = false;           // stdout is a terminal that has colour, and NO_COLOR (no-color.org) is empty
+  bool unicode = false;         // the locale is UTF-8
+  int stderr_width = 80;        // columns
 };
 
 // Looks at the descriptors, the locale, NO_COLOR, TERM. Sets the process's LC_CTYPE: call it in main(), before threads.
@@ -33,7 +33,7 @@ int DisplayWidth(absl::string_view text);
 // "[#######       ]  123/500  1234/s  0:03 left", at most `width` columns, no line end.
 std::string FormatProgress(int64_t done, int64_t total, absl::Duration elapsed, int width, bool unicode);
 
-// A bar in the last line of standard error, if that is a terminal; else nothing. Not thread-safe.
+// A bar in the last line of standard error, if that can show one; else nothing. Not thread-safe.
 class ProgressBar {
  public:
   ProgressBar(const Terminal& terminal, int64_t total);

@@ -4,12 +4,16 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <sstream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 #include "base/build_info.h"
+#include "base/standard_output.h"
 
 namespace digit {
 namespace {
@@ -88,13 +92,30 @@ std::vector<std::string> WithEnvironment(const CLI::App& app, int argc, char** a
   };
   std::vector<std::string> from_environment;
   for (const CLI::Option* option : app.get_options()) {
-    if (option->get_lnames().empty() || (option->get_type_size() == 0 && !option->get_configurable())) continue;
+    if (option->get_lnames().empty() || (option->get_expected_max() == 0 && !option->get_configurable())) continue;
     const std::string flag = "--" + option->get_lnames().front();
     const char* value = std::getenv(EnvironmentNameOf(*option).c_str());
     if (value != nullptr && *value != '\0' && !is_given(flag)) from_environment.push_back(flag + "=" + value);
   }
   args.insert(args.begin(), from_environment.begin(), from_environment.end());
   return args;
+}
+
+// What to say of arguments that belong to no flag; `message` is CLI11's.
+std::string Unexpected(const std::vector<std::string>& arguments, const std::string& message) {
+  for (const std::string& argument : arguments) {
+    if (argument.empty() || argument.front() == '-') return message;
+  }
+  return absl::StrCat("'", arguments.front(),
+                      "' belongs to no flag; each model is named by a --model of its own: --model ", arguments.front());
+}
+
+// What was asked for, to standard output; the exit code.
+int Print(const std::string& text) {
+  const absl::Status status = WriteToStandardOutput(text);
+  if (status.ok() || absl::IsAborted(status)) return kExitOk;
+  std::cerr << "digitd: " << status.message() << "\n";
+  return kExitFailure;
 }
 
 }  // namespace
@@ -115,7 +136,13 @@ ParsedFlags ParseFlags(int argc, char** argv) {
     std::reverse(args.begin(), args.end());  // as CLI11 wants a vector
     app.parse(std::move(args));
   } catch (const CLI::Success& e) {
-    parsed.exit_code = app.exit(e, std::cout, std::cerr);
+    std::ostringstream help;
+    app.exit(e, help, std::cerr);
+    parsed.exit_code = Print(help.str());
+    return parsed;
+  } catch (const CLI::ExtrasError& e) {
+    std::cerr << "digitd: " << Unexpected(app.remaining(), e.what()) << "\nTry: digitd --help\n";
+    parsed.exit_code = kExitUsage;
     return parsed;
   } catch (const CLI::ConfigError& e) {
     const std::string setting = absl::StrReplaceAll(e.what(), {{"INI was not able to parse ", ""}});
@@ -130,8 +157,7 @@ ParsedFlags ParseFlags(int argc, char** argv) {
     return parsed;
   }
   if (version) {
-    std::cout << BuildId() << "\n";
-    parsed.exit_code = kExitOk;
+    parsed.exit_code = Print(absl::StrCat("digitd ", absl::StripPrefix(BuildId(), "digit "), "\n"));
     return parsed;
   }
   const absl::Status status = Validate(parsed.config);
@@ -139,8 +165,7 @@ ParsedFlags ParseFlags(int argc, char** argv) {
     std::cerr << "digitd: " << status.message() << "\nTry: digitd --help\n";
     parsed.exit_code = kExitUsage;
   } else if (print_config) {
-    std::cout << FormatConfig(parsed.config);
-    parsed.exit_code = kExitOk;
+    parsed.exit_code = Print(FormatConfig(parsed.config));
   }
   return parsed;
 }

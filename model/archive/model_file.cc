@@ -4,8 +4,10 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "base/status.h"
 #include "model/archive/file_kind.h"
 #include "model/archive/pickle_reader.h"
@@ -65,6 +67,47 @@ bool HasCode(const ZipDirectory& zip, absl::string_view root) {
                      [&code](const ZipRecord& record) { return absl::StartsWith(record.name, code); });
 }
 
+// DataParallel and torch.compile wrap a network, and its state_dict then names every tensor with the wrapper first.
+void TakeOffWrappers(std::vector<NamedTensor>* tensors) {
+  for (const absl::string_view wrapper : {"_orig_mod.", "module.", "_orig_mod."}) {
+    const bool wrapped = std::all_of(tensors->begin(), tensors->end(), [wrapper](const NamedTensor& tensor) {
+      return absl::StartsWith(tensor.name, wrapper);
+    });
+    for (NamedTensor& tensor : *tensors) tensor.name.erase(0, wrapped ? wrapper.size() : 0);
+  }
+}
+
+absl::Status CheckVersion(const ZipRecord* version) {
+  if (version == nullptr) return Invalid("TorchScript without its record version: copy or save it again");
+  absl::string_view digits = version->data;
+  absl::ConsumeSuffix(&digits, "\n");
+  const bool is_small =
+      !digits.empty() && digits.size() <= 3 && std::all_of(digits.begin(), digits.end(), absl::ascii_isdigit);
+  if (is_small) return absl::OkStatus();
+  return Invalid("TorchScript whose version is ", Quoted(version->data), ", no small number: copy or save it again");
+}
+
+// What LibTorch reads besides data.pkl, before anything runs.
+absl::Status CheckForLibTorch(const ZipDirectory& zip, const std::string& root, size_t archive_bytes) {
+  if (!HasCode(zip, root)) return Invalid("TorchScript without its code/: copy or save it again");
+  if (zip.Find(root + "model.json") != nullptr) {  // LibTorch would take another way through it, made for such files
+    return Invalid("TorchScript of PyTorch 1.3 or older: load it there and save it with a newer one");
+  }
+  const ZipRecord* package_version = zip.Find(root + ".data/version");  // LibTorch prefers it
+  RETURN_IF_ERROR(CheckVersion(package_version != nullptr ? package_version : zip.Find(root + "version")));
+  const absl::string_view constants = zip.Find(root + "constants.pkl")->data;
+  const absl::StatusOr<PickleTree> tree = ReadPickle(constants, PickleDialect::kTorchScript);
+  absl::Status status = tree.status();
+  if (tree.ok() && tree->kind(tree->root()) != PickleValue::Kind::kTuple) {
+    status = absl::InvalidArgumentError("the file is refused: its constants are no tuple");
+  }
+  if (status.ok()) {
+    status = CheckStorages(*tree, {.zip = zip, .prefix = root + "constants/", .archive_bytes = archive_bytes});
+  }
+  if (status.ok()) return status;
+  return absl::Status(status.code(), absl::StrCat(status.message(), " (in constants.pkl)"));
+}
+
 }  // namespace
 
 absl::StatusOr<ModelFile> ParseModelFile(absl::string_view bytes) {
@@ -85,14 +128,17 @@ absl::StatusOr<ModelFile> ParseModelFile(absl::string_view bytes) {
   const TensorSource source{.zip = zip, .prefix = root + "data/", .archive_bytes = bytes.size()};
   ModelFile file;
   if (zip.Find(root + "constants.pkl") == nullptr) {
+    if (HasCode(zip, root)) return Invalid("TorchScript without its constants.pkl: copy or save it again");
     file.kind = ModelFile::Kind::kStateDict;
     ASSIGN_OR_RETURN(const PickleTree tree, ReadPickle(pickle, PickleDialect::kStateDict));
     ASSIGN_OR_RETURN(file.tensors, ReadStateDict(tree, source));
+    TakeOffWrappers(&file.tensors);
     return file;
   }
-  if (!HasCode(zip, root)) return Invalid("TorchScript without its code/: copy or save it again");
+  RETURN_IF_ERROR(CheckForLibTorch(zip, root, bytes.size()));
   file.kind = ModelFile::Kind::kTorchScript;
   ASSIGN_OR_RETURN(const PickleTree tree, ReadPickle(pickle, PickleDialect::kTorchScript));
+  RETURN_IF_ERROR(CheckStorages(tree, source));
   ASSIGN_OR_RETURN(file.tensors, ReadModuleTensors(tree, source));
   const ZipRecord* model_json = zip.Find(root + "extra/model.json");
   if (model_json != nullptr) file.model_json = std::string(model_json->data);

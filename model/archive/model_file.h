@@ -1,8 +1,9 @@
 // Reads a `.pt` file without running anything in it and without LibTorch.
 //
 // A .pt file is a zip with a pickle (a small program) inside. This reader accepts a fixed list of zip features, pickle
-// opcodes and classes, checks every size and offset against the bytes there are, and refuses all else. It tells three
-// kinds apart; whether TorchScript may run is decided elsewhere (model/engine).
+// opcodes and classes, checks every size and offset against the bytes there are, and refuses all else. Of TorchScript
+// it looks at all that LibTorch reads before it runs a line: version, both pickles and the storages they name. Whether
+// the code may run is decided elsewhere (model/engine).
 #pragma once
 
 #include <cstdint>

@@ -47,6 +47,7 @@ class PickleTree {
   using Kind = PickleValue::Kind;
 
   PickleId root() const { return root_; }
+  size_t num_values() const { return values_.size(); }  // ids are 0 .. num_values() - 1
   Kind kind(PickleId id) const { return values_[id].kind; }
   int64_t integer(PickleId id) const { return values_[id].integer; }  // kBool, kInt
   absl::string_view text(PickleId id) const;                          // kString, kGlobal; else empty

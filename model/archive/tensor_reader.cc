@@ -269,4 +269,39 @@ absl::StatusOr<std::vector<NamedTensor>> ReadModuleTensors(const PickleTree& tre
   return walk.TakeTensors();
 }
 
+namespace {
+
+// Bytes of an element; 0: no type that LibTorch 1.13 to 2.x writes.
+uint64_t ElementBytes(absl::string_view storage_class) {
+  constexpr std::pair<absl::string_view, uint64_t> kTypes[] = {
+      {"Float", 4},       {"Double", 8},  {"Half", 2},         {"BFloat16", 2},      {"Long", 8},
+      {"Int", 4},         {"Short", 2},   {"Char", 1},         {"Byte", 1},          {"Bool", 1},
+      {"QInt8", 1},       {"QUInt8", 1},  {"QInt32", 4},       {"QUInt4x2", 1},      {"QUInt2x4", 1},
+      {"ComplexHalf", 4}, {"Untyped", 1}, {"ComplexFloat", 8}, {"ComplexDouble", 16}};
+  for (const auto& [name, bytes] : kTypes) {
+    if (absl::EndsWith(storage_class, absl::StrCat("\n", name, "Storage"))) return bytes;
+  }
+  return 0;
+}
+
+}  // namespace
+
+absl::Status CheckStorages(const PickleTree& tree, const TensorSource& source) {
+  for (size_t id = 0; id < tree.num_values(); ++id) {
+    if (tree.kind(static_cast<PickleId>(id)) != Kind::kStorage) continue;
+    const std::vector<PickleId> storage = tree.children(static_cast<PickleId>(id), 5);
+    const uint64_t element_bytes = ElementBytes(tree.text(storage[1]));
+    if (element_bytes == 0) return Wrong("it has a storage of an unknown type, ", Quoted(tree.text(storage[1])));
+    const std::string name = absl::StrCat(source.prefix, tree.text(storage[2]));
+    const ZipRecord* record = source.zip.Find(name);
+    if (record == nullptr) return Wrong("the record ", Quoted(name), " with values of a tensor is missing");
+    const int64_t elements = tree.integer(storage[4]);
+    if (!record->stored || elements < 0 || static_cast<uint64_t>(elements) > record->data.size() / element_bytes) {
+      return Wrong("record ", Quoted(name), " has ", record->data.size(), " bytes, too few for ", elements,
+                   " elements of ", element_bytes);
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace digit

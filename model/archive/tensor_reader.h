@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "model/archive/model_file.h"
 #include "model/archive/pickle_tree.h"
@@ -26,5 +27,9 @@ absl::StatusOr<std::vector<NamedTensor>> ReadStateDict(const PickleTree& tree, c
 // The tensors in the attributes of the root object, and of objects in those, named by path ("conv1.weight"). Leaves
 // out what is no plain float32 tensor; INVALID_ARGUMENT when a tensor's storage is missing or too small.
 absl::StatusOr<std::vector<NamedTensor>> ReadModuleTensors(const PickleTree& tree, const TensorSource& source);
+
+// INVALID_ARGUMENT unless each storage that `tree` names, used or not and of whatever type, has a record that holds it:
+// LibTorch 1.13 believes the pickle and reads beyond the record's end.
+absl::Status CheckStorages(const PickleTree& tree, const TensorSource& source);
 
 }  // namespace digit

@@ -20,13 +20,16 @@ namespace {
 
 constexpr size_t kKeptBytes = 4096;
 
-// Reads until the program closes its end. False: the deadline passed first.
-bool Drain(int fd, SteadyTime deadline, std::string* output) {
+bool IsSet(const std::atomic<bool>* stop) { return stop != nullptr && stop->load(); }
+
+// Reads until the program closes its end. False: the deadline passed first, or `stop` was set.
+bool Drain(int fd, SteadyTime deadline, const std::atomic<bool>* stop, std::string* output) {
+  const int64_t longest_wait_ms = stop != nullptr ? 200 : 60'000;  // a signal just before poll() does not end it
   while (true) {
     const absl::Duration left = deadline - SteadyClock()->Now();
-    if (left <= absl::ZeroDuration()) return false;
+    if (left <= absl::ZeroDuration() || IsSet(stop)) return false;
     pollfd waiting = {fd, POLLIN, 0};
-    const int64_t wait_ms = std::clamp<int64_t>(absl::ToInt64Milliseconds(left) + 1, 1, 60'000);
+    const int64_t wait_ms = std::clamp<int64_t>(absl::ToInt64Milliseconds(left) + 1, 1, longest_wait_ms);
     if (::poll(&waiting, 1, static_cast<int>(wait_ms)) <= 0) continue;  // time, or a signal: look at the clock again
     char piece[4096];
     const ssize_t n = ::read(fd, piece, sizeof(piece));
@@ -46,7 +49,8 @@ int WaitFor(pid_t pid) {
 
 }  // namespace
 
-absl::StatusOr<CommandResult> RunCommand(const std::vector<std::string>& arguments, absl::Duration limit) {
+absl::StatusOr<CommandResult> RunCommand(const std::vector<std::string>& arguments, absl::Duration limit,
+                                         const std::atomic<bool>* stop) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "make a pipe for", arguments[0]);
   const absl::Cleanup close_read = [fd = ends[0]] { ::close(fd); };
@@ -65,9 +69,10 @@ absl::StatusOr<CommandResult> RunCommand(const std::vector<std::string>& argumen
   ::close(ends[1]);
   if (error != 0) return ErrnoStatus(error, "run", arguments[0]);
   CommandResult result;
-  const bool ended = Drain(ends[0], SteadyClock()->Now() + limit, &result.output);
+  const bool ended = Drain(ends[0], SteadyClock()->Now() + limit, stop, &result.output);
   if (!ended) ::kill(pid, SIGKILL);
   result.exit_code = WaitFor(pid);
+  if (IsSet(stop)) return absl::CancelledError(absl::StrCat("'", arguments[0], "' was stopped"));
   if (ended) return result;
   return absl::DeadlineExceededError(
       absl::StrCat("'", arguments[0], "' was stopped: it ran longer than ", absl::FormatDuration(limit)));

@@ -1,6 +1,7 @@
 // Runs another program and waits for it.
 #pragma once
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,9 @@ struct CommandResult {
 
 // `arguments[0]` is looked up in PATH; no shell is involved; stdin is empty. Blocks until the program ends or `limit`
 // has passed (then it is killed: DEADLINE_EXCEEDED). NOT_FOUND: there is no such program. Any exit code is OK here.
-absl::StatusOr<CommandResult> RunCommand(const std::vector<std::string>& arguments, absl::Duration limit);
+// CANCELLED: `stop`, which a signal handler or another thread may set, became true; the program was killed within a
+// fifth of a second, or the same Ctrl-C had ended it already.
+absl::StatusOr<CommandResult> RunCommand(const std::vector<std::string>& arguments, absl::Duration limit,
+                                         const std::atomic<bool>* stop = nullptr);
 
 }  // namespace digit

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "model/dataset/fetch_folder.h"
 #include "model/dataset/fetch_source.h"
 
 namespace digit {
@@ -43,9 +44,7 @@ std::string ByHand(const DataSet& set, const std::vector<DataFile>& missing, con
 }  // namespace
 
 absl::Status FetchDataSet(const DataSet& set, const std::string& folder, const FetchOptions& options) {
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) return ErrnoStatus(error.value(), "make the folder", folder);
+  ASSIGN_OR_RETURN(const FetchFolder opened, FetchFolder::Open(folder, options));
   std::vector<DataFile> missing;
   for (const DataFile& file : set.files) {
     ASSIGN_OR_RETURN(const bool there, IsThere(file, folder, options));
@@ -56,12 +55,17 @@ absl::Status FetchDataSet(const DataSet& set, const std::string& folder, const F
     if (missing.empty()) break;
     const std::string description = DescribeSource(source);
     options.on_progress(absl::StrCat(set.name, ": trying ", description));
-    const absl::Status status = FetchFromSource(source, folder, options, missing);
+    const absl::Status status = FetchFromSource(source, opened, options, missing);
     if (status.ok()) break;
+    if (absl::IsCancelled(status)) {
+      return absl::CancelledError(absl::StrCat("stopped: ", missing.size(), " of ", set.files.size(), " files of ",
+                                               set.name, " are not in '", folder, "' yet; run this again to go on"));
+    }
     failures.push_back(absl::StrCat("  ", description, ": ", status.message()));
     options.on_progress(absl::StrCat(set.name, ": ", status.message()));
   }
   if (missing.empty()) {
+    opened.RemoveParts(set.files);
     options.on_progress(absl::StrCat(set.name, ": ", set.files.size(), " files are in ", folder, ", digests checked"));
     return absl::OkStatus();
   }

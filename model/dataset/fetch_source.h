@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "model/dataset/fetch.h"
+#include "model/dataset/fetch_folder.h"
 #include "model/dataset/sources.h"
 
 namespace digit {
@@ -19,8 +20,8 @@ absl::StatusOr<std::string> ReadChecked(const DataFile& file, const std::string&
 std::string DescribeSource(const DataSource& source);
 
 // Gets `missing` from `source` into `folder` and takes every file that arrived out of `missing`. Stops at the first
-// failure, whose reason is returned.
-absl::Status FetchFromSource(const DataSource& source, const std::string& folder, const FetchOptions& options,
+// failure, whose reason is returned; CANCELLED: options.stop.
+absl::Status FetchFromSource(const DataSource& source, const FetchFolder& folder, const FetchOptions& options,
                              std::vector<DataFile>& missing);
 
 }  // namespace digit

@@ -14,9 +14,11 @@
 namespace digit {
 namespace {
 
-absl::Status Unusable(absl::string_view path, absl::string_view problem, absl::string_view package) {
-  return absl::FailedPreconditionError(
-      absl::StrCat("the LibTorch module '", path, "' ", problem, " (Debian package ", package, ")"));
+constexpr absl::string_view kHowToGetIt =
+    "in a build tree, deploy/quickstart --no-start builds it; else it is in the package digit-torch";
+
+absl::Status Unusable(absl::string_view path, absl::string_view problem, absl::string_view advice = kHowToGetIt) {
+  return absl::FailedPreconditionError(absl::StrCat("the LibTorch module '", path, "' ", problem, " (", advice, ")"));
 }
 
 }  // namespace
@@ -28,18 +30,18 @@ std::string DefaultTorchModulePath() {
 }
 
 absl::StatusOr<EngineFactory*> LoadTorchModule(const std::string& path) {
-  if (::access(path.c_str(), R_OK) != 0) return Unusable(path, "is missing or not readable", "digit-torch");
+  if (::access(path.c_str(), R_OK) != 0) return Unusable(path, "is missing or not readable");
   // RTLD_NOW: a symbol that is missing shows here and not in the middle of a request.
   void* module = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-  if (module == nullptr) return Unusable(path, absl::StrCat("cannot be loaded: ", ::dlerror()), "libtorch1.13");
+  if (module == nullptr)
+    return Unusable(path, absl::StrCat("cannot be loaded: ", ::dlerror()), "it needs the Debian package libtorch1.13");
   const auto build_id = reinterpret_cast<const char* (*)()>(::dlsym(module, kTorchBuildIdSymbol));
-  if (build_id == nullptr) return Unusable(path, "is some other library", "digit-torch");
+  if (build_id == nullptr) return Unusable(path, "is some other library");
   if (absl::string_view(build_id()) != BuildId()) {
-    return Unusable(path, absl::StrCat("is of build '", build_id(), "', this program is '", BuildId(), "'"),
-                    "digit-torch");
+    return Unusable(path, absl::StrCat("is of build '", build_id(), "', this program is '", BuildId(), "'"));
   }
   const auto factory = reinterpret_cast<EngineFactory* (*)()>(::dlsym(module, kTorchFactorySymbol));
-  if (factory == nullptr) return Unusable(path, absl::StrCat("lacks ", kTorchFactorySymbol), "digit-torch");
+  if (factory == nullptr) return Unusable(path, absl::StrCat("lacks ", kTorchFactorySymbol));
   return factory();
 }
 

@@ -19,7 +19,7 @@ inline constexpr char kTorchFactorySymbol[] = "digit_torch_engine_factory";
 std::string DefaultTorchModulePath();
 
 // Loads the module at `path`, which is never unloaded, and returns its factory (not owned). The build ids are compared
-// before any C++ call. FAILED_PRECONDITION names the file and the Debian package when it is missing, cannot be loaded
+// before any C++ call. FAILED_PRECONDITION names the file and how to get it when it is missing, cannot be loaded
 // or is of another build. Slow the first time, cheap after; thread-safe.
 absl::StatusOr<EngineFactory*> LoadTorchModule(const std::string& path);
 

@@ -3,13 +3,18 @@
 #include <cstdint>
 #include <utility>
 
+#include "absl/strings/strip.h"
+
 namespace digit {
 namespace {
 
-// Bounded reads in the byte order of a TIFF header. Reading past the end gives 0 and clears ok().
-class TiffReader {
+// Before the TIFF header, always in JPEG and by some writers elsewhere.
+constexpr absl::string_view kExif("Exif\0\0", 6);
+
+// Bounded reads in one byte order. Reading past the end gives 0 and clears ok().
+class NumberReader {
  public:
-  TiffReader(absl::string_view bytes, bool big_endian) : bytes_(bytes), big_endian_(big_endian) {}
+  NumberReader(absl::string_view bytes, bool big_endian) : bytes_(bytes), big_endian_(big_endian) {}
 
   uint32_t U16(uint64_t offset) { return Read(offset, 2); }
   uint32_t U32(uint64_t offset) { return Read(offset, 4); }
@@ -39,7 +44,7 @@ int OrientationInTiff(absl::string_view tiff) {
   constexpr uint32_t kOrientationTag = 0x0112;
   constexpr uint32_t kShort = 3;
   if (tiff.size() < 8 || (tiff.substr(0, 2) != "II" && tiff.substr(0, 2) != "MM")) return 1;
-  TiffReader reader(tiff, tiff[0] == 'M');
+  NumberReader reader(tiff, tiff[0] == 'M');
   if (reader.U16(2) != 42) return 1;
   const uint64_t directory = reader.U32(4);
   const uint32_t num_entries = reader.U16(directory);
@@ -53,10 +58,11 @@ int OrientationInTiff(absl::string_view tiff) {
   return 1;
 }
 
+int OrientationInBlock(absl::string_view block) { return OrientationInTiff(absl::StripPrefix(block, kExif)); }
+
 }  // namespace
 
 int JpegOrientation(absl::string_view jpeg) {
-  constexpr absl::string_view kExif("Exif\0\0", 6);
   constexpr uint8_t kApp1 = 0xE1, kStartOfScan = 0xDA;
   for (size_t at = 2; at + 4 <= jpeg.size();) {  // after the SOI marker: segments of marker, length, data
     const auto byte = [&](size_t i) { return static_cast<uint8_t>(jpeg[at + i]); };
@@ -70,6 +76,30 @@ int JpegOrientation(absl::string_view jpeg) {
     const absl::string_view data = jpeg.substr(at + 4, length - 2);
     if (byte(1) == kApp1 && data.substr(0, kExif.size()) == kExif) return OrientationInTiff(data.substr(kExif.size()));
     at += 2 + length;
+  }
+  return 1;
+}
+
+int PngOrientation(absl::string_view png) {
+  constexpr uint64_t kSignatureBytes = 8, kAroundData = 12;  // length, type; CRC
+  NumberReader numbers(png, /*big_endian=*/true);
+  for (uint64_t at = kSignatureBytes; at + kAroundData <= png.size();) {
+    const uint64_t length = numbers.U32(at);
+    if (png.size() - at - kAroundData < length) return 1;
+    if (png.substr(at + 4, 4) == "eXIf") return OrientationInBlock(png.substr(at + 8, length));
+    at += kAroundData + length;
+  }
+  return 1;
+}
+
+int WebPOrientation(absl::string_view webp) {
+  constexpr uint64_t kRiffBytes = 12, kHeaderBytes = 8;  // type, length
+  NumberReader numbers(webp, /*big_endian=*/false);
+  for (uint64_t at = kRiffBytes; at + kHeaderBytes <= webp.size();) {
+    const uint64_t length = numbers.U32(at + 4);
+    if (webp.size() - at - kHeaderBytes < length) return 1;
+    if (webp.substr(at, 4) == "EXIF") return OrientationInBlock(webp.substr(at + kHeaderBytes, length));
+    at += kHeaderBytes + length + length % 2;
   }
   return 1;
 }

@@ -171,6 +171,22 @@ int GroundFor(const Planes& planes) {
   return mean >= 128 ? 0 : 255;
 }
 
+int OrientationOf(absl::string_view file_bytes, ImageFormat format) {
+  switch (format) {
+    case ImageFormat::kJpeg:
+      return JpegOrientation(file_bytes);
+    case ImageFormat::kPng:
+      return PngOrientation(file_bytes);
+    case ImageFormat::kWebP:
+      return WebPOrientation(file_bytes);
+    case ImageFormat::kBmp:
+    case ImageFormat::kGif:
+    case ImageFormat::kPnm:
+      return 1;  // these have no place for it
+  }
+  return 1;
+}
+
 }  // namespace
 
 absl::StatusOr<DecodedImage> DecodeImage(absl::string_view file_bytes, const ImageHeader& header) {
@@ -190,9 +206,7 @@ absl::StatusOr<DecodedImage> DecodeImage(absl::string_view file_bytes, const Ima
     }
     image.light = std::move(planes.light);
   }
-  if (header.format == ImageFormat::kJpeg) {
-    image.light = ApplyOrientation(std::move(image.light), JpegOrientation(file_bytes));
-  }
+  image.light = ApplyOrientation(std::move(image.light), OrientationOf(file_bytes, header.format));
   return image;
 }
 

@@ -1,10 +1,14 @@
 #include "model/training/checkpoint.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <exception>
+#include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/sha256.h"
@@ -56,9 +60,39 @@ void ReadHeader(const json::object& header, RunIdentity* identity, TrainingState
   *digest = header.at("sha256").as_string().c_str();
 }
 
+// Splits at the commas that stand outside of brackets.
+std::vector<absl::string_view> PartsOf(absl::string_view recipe) {
+  std::vector<absl::string_view> parts;
+  int depth = 0;
+  size_t begin = 0;
+  for (size_t i = 0; i < recipe.size(); ++i) {
+    depth += recipe[i] == '(' ? 1 : recipe[i] == ')' ? -1 : 0;
+    if (recipe[i] != ',' || depth != 0) continue;
+    parts.push_back(absl::StripAsciiWhitespace(recipe.substr(begin, i - begin)));
+    begin = i + 1;
+  }
+  parts.push_back(absl::StripAsciiWhitespace(recipe.substr(begin)));
+  return parts;
+}
+
+// What `recipe` says and `other` does not: "5 epochs". A whole recipe is 600 characters.
+std::string PartsNotIn(absl::string_view recipe, absl::string_view other) {
+  const std::vector<absl::string_view> others = PartsOf(other);
+  std::vector<absl::string_view> parts = PartsOf(recipe);
+  parts.erase(std::remove_if(parts.begin(), parts.end(),
+                             [&others](absl::string_view part) {
+                               return std::find(others.begin(), others.end(), part) != others.end();
+                             }),
+              parts.end());
+  return absl::StrJoin(parts, ", ");
+}
+
 absl::Status OtherRun(const std::string& path, const RunIdentity& was, const RunIdentity& is) {
   std::string difference;
-  if (was.recipe != is.recipe) absl::StrAppend(&difference, " recipe '", was.recipe, "', now '", is.recipe, "';");
+  if (was.recipe != is.recipe) {
+    absl::StrAppend(&difference, " recipe '", PartsNotIn(was.recipe, is.recipe), "', now '",
+                    PartsNotIn(is.recipe, was.recipe), "';");
+  }
   if (was.seed != is.seed) absl::StrAppend(&difference, " seed ", was.seed, ", now ", is.seed, ";");
   if (was.data_digest != is.data_digest) absl::StrAppend(&difference, " other training pictures;");
   return absl::FailedPreconditionError(absl::StrCat("checkpoint '", path, "' is of another run:", difference,

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/file.h"
@@ -87,10 +88,21 @@ std::string FormatVerdicts(const ModelSpec& spec, absl::Span<const float> logits
   return text;
 }
 
+// A warning when the file tells its accuracy on other sets only.
+std::string OtherDataset(const ModelSpec& spec, const std::string& path, const std::string& dataset) {
+  for (const Accuracy& accuracy : spec.accuracy) {
+    if (absl::StartsWith(accuracy.set, dataset + "/")) return "";
+  }
+  if (spec.accuracy.empty()) return "";
+  const absl::string_view trained_on = absl::string_view(spec.accuracy[0].set);
+  return absl::StrCat("'", path, "' was trained on ", trained_on.substr(0, trained_on.find('/')), ", not on ", dataset,
+                      ": these figures say little of it");
+}
+
 }  // namespace
 
-absl::StatusOr<std::string> EvaluateModelFile(const std::string& path, const std::string& dataset,
-                                              const std::string& data_dir, int threads) {
+absl::StatusOr<EvaluatedModel> EvaluateModelFile(const std::string& path, const std::string& dataset,
+                                                 const std::string& data_dir, int threads) {
   ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, kMaxModelFileBytes));
   absl::StatusOr<ModelFile> file = ParseModelFile(bytes);
   if (!file.ok()) return absl::Status(file.status().code(), absl::StrCat("'", path, "': ", file.status().message()));
@@ -118,7 +130,7 @@ absl::StatusOr<std::string> EvaluateModelFile(const std::string& path, const std
   const std::vector<float> non_digits =
       ComputeLogits(parameters, DigitGenerator(kFreshNonDigitSeed).DrawManyNonDigits(kNonDigits), threads);
   absl::StrAppend(&text, FormatVerdicts(spec, logits, test.labels, non_digits));
-  return text;
+  return EvaluatedModel{std::move(text), OtherDataset(spec, path, dataset)};
 }
 
 }  // namespace digit

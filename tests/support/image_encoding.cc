@@ -65,6 +65,37 @@ PixPtr ToPixOf(PngKind kind, const GreyPicture& grey) {
   return nullptr;
 }
 
+std::string Number(uint32_t value, int size, bool big_endian) {
+  std::string bytes;
+  for (int i = 0; i < size; ++i) {
+    bytes.push_back(static_cast<char>(value >> 8 * (big_endian ? size - 1 - i : i) & 255));
+  }
+  return bytes;
+}
+
+// As PNG has it (ISO 3309).
+uint32_t Crc32(const std::string& bytes) {
+  uint32_t crc = ~0u;
+  for (const char byte : bytes) {
+    crc ^= static_cast<uint8_t>(byte);
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320u : 0);
+  }
+  return ~crc;
+}
+
+// From the simple layout of a WebP file, of one chunk, to the extended one. `data` has an even size.
+std::string WithWebPExif(const std::string& webp, const std::string& data) {
+  int width = 0, height = 0, samples = 0;
+  DIGIT_CHECK(
+      readHeaderMemWebP(reinterpret_cast<const l_uint8*>(webp.data()), webp.size(), &width, &height, &samples) == 0);
+  constexpr uint32_t kHasExif = 0x08;
+  const std::string chunks = "WEBPVP8X" + Number(10, 4, false) + Number(kHasExif, 4, false) +
+                             Number(static_cast<uint32_t>(width) - 1, 3, false) +
+                             Number(static_cast<uint32_t>(height) - 1, 3, false) + webp.substr(12) + "EXIF" +
+                             Number(static_cast<uint32_t>(data.size()), 4, false) + data;
+  return "RIFF" + Number(static_cast<uint32_t>(chunks.size()), 4, false) + chunks;
+}
+
 }  // namespace
 
 std::string EncodePngAs(PngKind kind, const GreyPicture& grey) {
@@ -77,24 +108,23 @@ std::string EncodeColorJpeg(const GreyPicture& grey, int quality, int tint) {
   return Written([&](l_uint8** data, size_t* size) { return pixWriteMemJpeg(data, size, pix.get(), quality, 0); });
 }
 
-std::string WithExifOrientation(const std::string& jpeg, int orientation, bool big_endian) {
-  const auto number = [&](uint32_t value, int size) {
-    std::string bytes;
-    for (int i = 0; i < size; ++i) {
-      bytes.push_back(static_cast<char>(value >> 8 * (big_endian ? size - 1 - i : i) & 255));
-    }
-    return bytes;
-  };
-  std::string tiff = (big_endian ? "MM" : "II") + number(42, 2) + number(8, 4) + number(2, 2);  // two entries
-  tiff += number(0x0100, 2) + number(4, 2) + number(1, 4) + number(77, 4);
+std::string WithExifOrientation(const std::string& file, int orientation, bool big_endian) {
+  std::string tiff = (big_endian ? "MM" : "II") + Number(42, 2, big_endian) + Number(8, 4, big_endian);
+  tiff += Number(2, 2, big_endian);  // two entries
   tiff +=
-      number(0x0112, 2) + number(3, 2) + number(1, 4) + number(static_cast<uint32_t>(orientation), 2) + number(0, 2);
-  tiff += number(0, 4);  // no further directory
+      Number(0x0100, 2, big_endian) + Number(4, 2, big_endian) + Number(1, 4, big_endian) + Number(77, 4, big_endian);
+  tiff += Number(0x0112, 2, big_endian) + Number(3, 2, big_endian) + Number(1, 4, big_endian) +
+          Number(static_cast<uint32_t>(orientation), 2, big_endian) + Number(0, 2, big_endian);
+  tiff += Number(0, 4, big_endian);  // no further directory
+  if (file.compare(1, 3, "PNG") == 0) {
+    constexpr size_t kAfterHeader = 33;
+    const std::string chunk = Number(static_cast<uint32_t>(tiff.size()), 4, true) + "eXIf" + tiff;
+    return file.substr(0, kAfterHeader) + chunk + Number(Crc32(chunk.substr(4)), 4, true) + file.substr(kAfterHeader);
+  }
   const std::string data = std::string("Exif\0\0", 6) + tiff;
-  const size_t length = data.size() + 2;
-  const std::string segment =
-      std::string("\xFF\xE1") + static_cast<char>(length >> 8) + static_cast<char>(length & 255) + data;
-  return jpeg.substr(0, 2) + segment + jpeg.substr(2);
+  if (file.compare(0, 4, "RIFF") == 0) return WithWebPExif(file, data);
+  return file.substr(0, 2) + "\xFF\xE1" + Number(static_cast<uint32_t>(data.size()) + 2, 2, true) + data +
+         file.substr(2);
 }
 
 std::string EncodeAsciiPgm(const GreyPicture& grey) {

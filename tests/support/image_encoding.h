@@ -17,8 +17,8 @@ std::string EncodePngAs(PngKind kind, const GreyPicture& grey);
 std::string EncodeJpeg(const GreyPicture& grey, int quality, bool progressive = false);
 // Three components, one of them `tint` levels away from grey.
 std::string EncodeColorJpeg(const GreyPicture& grey, int quality, int tint);
-// `jpeg` with an EXIF block that says how the camera was held; `big_endian` as Canon writes it.
-std::string WithExifOrientation(const std::string& jpeg, int orientation, bool big_endian);
+// A JPEG, PNG or WebP file with an EXIF block that says how the camera was held; `big_endian` as Canon writes it.
+std::string WithExifOrientation(const std::string& file, int orientation, bool big_endian);
 std::string EncodeBmp(const GreyPicture& grey);
 std::string EncodeGif(const GreyPicture& grey);
 // Lossless.

@@ -196,7 +196,7 @@ class BenchRun {
 
   // A line that the next one replaces, on a terminal only.
   void ShowProgress(const std::string& text) const {
-    if (!terminal_.stderr_is_terminal) return;
+    if (!terminal_.shows_progress) return;
     std::fputs(absl::StrCat("\r\x1b[K", text.substr(0, std::max(terminal_.stderr_width - 1, 0))).c_str(), stderr);
   }
 

@@ -19,18 +19,15 @@
 #include "model/engine/digit_cnn.h"
 #include "model/engine/inference_engine.h"
 #include "model/engine/model.h"
+#include "model/engine/thrown_reason.h"
 
 namespace digit {
 namespace {
 
-// One line that says why. LibTorch prints a stack of lines; what TorchScript itself reports stands after
-// "RuntimeError:" further down, below the source it was running.
-std::string ReasonOf(const std::exception& e) {
+// Without the backtrace, where there is one.
+std::string TextOf(const std::exception& e) {
   const auto* error = dynamic_cast<const c10::Error*>(&e);
-  std::string text = error != nullptr ? error->what_without_backtrace() : e.what();
-  const size_t reason = text.rfind("RuntimeError: ");
-  if (reason != std::string::npos) text.erase(0, reason + std::strlen("RuntimeError: "));
-  return text.substr(0, text.find('\n'));
+  return error != nullptr ? error->what_without_backtrace() : e.what();
 }
 
 // Runs `body`, which may throw. `code`: whose fault an exception is.
@@ -38,7 +35,7 @@ absl::Status Guarded(absl::StatusCode code, absl::string_view what, const std::f
   try {
     return body();
   } catch (const std::exception& e) {
-    return absl::Status(code, absl::StrCat("LibTorch cannot ", what, ": ", ReasonOf(e)));
+    return absl::Status(code, absl::StrCat("LibTorch cannot ", what, ": ", ReasonOf(TextOf(e))));
   } catch (...) {
     return absl::Status(code, absl::StrCat("LibTorch cannot ", what, ": an exception of unknown type"));
   }

@@ -32,6 +32,23 @@ class Foreign(nn.Module):
         return self.body(x)
 
 
+class Constants(nn.Module):
+    """What ends up in constants.pkl: tensors of several types, and more than one."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(784, 3)
+        self.scale = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
+        self.order = torch.tensor([2, 0, 1])
+        self.mask = torch.tensor([True, False, True])
+        self.names = {"a": 1, "b": 2}
+        self.factor = 2 + 1j
+
+    def forward(self, x):
+        y = self.layer(torch.flatten(x, 1))[:, self.order] * self.scale + self.mask
+        return y * self.names["a"] + torch.ones(3) * abs(self.factor)
+
+
 def dump(path, tensors):
     with open(path, "wb") as file:
         for tensor in tensors:
@@ -60,6 +77,11 @@ def main():
 
     torch.jit.save(torch.jit.freeze(torch.jit.script(net.eval())), f"{folder}/frozen.pt")
     torch.jit.save(torch.jit.script(Foreign()), f"{folder}/foreign.pt")
+    torch.jit.save(torch.jit.freeze(torch.jit.script(Constants().eval())), f"{folder}/constants.pt")
+    quantized = torch.quantization.quantize_dynamic(Constants().eval(), {nn.Linear}, dtype=torch.qint8)
+    torch.jit.save(torch.jit.script(quantized), f"{folder}/quantized.pt")
+    torch.jit.save(torch.jit.freeze(torch.jit.script(quantized)), f"{folder}/quantized_frozen.pt")
+    torch.save(nn.DataParallel(net).state_dict(), f"{folder}/data_parallel.pt")
     torch.save(net, f"{folder}/whole.pt")
     torch.save({"epoch": 3, "state_dict": state}, f"{folder}/checkpoint_epoch_first.pt")
     torch.save({"model": state, "epoch": 3}, f"{folder}/checkpoint.pt")

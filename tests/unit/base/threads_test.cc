@@ -41,6 +41,17 @@ TEST_F(UsableCoresTest, WithoutQuotaTheAffinityMaskDecides) {
   EXPECT_EQ(Cores(""), affinity_);
   Write("cpu.max", "max 100000\n");
   EXPECT_EQ(Cores("0::/\n"), affinity_);
+
+  cpu_set_t all, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(all), &all), 0);
+  CPU_ZERO(&one);
+  for (int cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; ++cpu) {
+    if (CPU_ISSET(cpu, &all)) CPU_SET(cpu, &one);
+  }
+  ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+  EXPECT_EQ(Cores("0::/\n"), 1);
+  ASSERT_EQ(sched_setaffinity(0, sizeof(all), &all), 0);
+  EXPECT_EQ(Cores("0::/\n"), affinity_);
 }
 
 TEST_F(UsableCoresTest, ReadsTheQuotaOfCgroup2AndRoundsDown) {

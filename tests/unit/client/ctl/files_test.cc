@@ -84,6 +84,19 @@ TEST_F(FilesTest, TheSizeLimitHoldsForFilesAndDescriptors) {
   fclose(file);
 }
 
+TEST_F(FilesTest, ReadsWhatAShellPutsInPlaceOfAFile) {  // recognize <(cat img.png) gets /dev/fd/63
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  ASSERT_EQ(write(ends[1], "picture", 7), 7);
+  close(ends[1]);
+  EXPECT_EQ(*ReadImage("/dev/fd/" + std::to_string(ends[0])), "picture");
+  close(ends[0]);
+}
+
+TEST_F(FilesTest, ADeviceWithoutEndStopsAtTheLimit) {
+  EXPECT_EQ(ReadImage("/dev/zero").status().message(), "larger than the limit of 12582912 bytes");
+}
+
 TEST_F(FilesTest, ReadsAPipeToItsEnd) {
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);

@@ -208,6 +208,72 @@ TEST_F(BatchSchedulerTest, WhatIsLeftWhenItComesDueGoesToTheExecutorThatIsIdle) 
   EXPECT_THAT(second, ::testing::SizeIs(1));
 }
 
+class LoanTest : public BatchSchedulerTest {
+ protected:
+  // Executor 0 has run a batch that took `took`, and waits for work on a thread of its own.
+  void StartIdleExecutor(absl::Duration took) {
+    RunBatchThatTakes(queue_, 1, took);
+    executor_ = std::thread([this] { ids_ = Take(); });
+    clock_.WaitForSleeperDueAt(SteadyTime::InfiniteFuture());
+  }
+  void TearDown() override {
+    if (executor_.joinable()) executor_.join();
+  }
+  absl::Status Submit(int id, BatchScheduler::Loan* loan, int images = 1) {
+    std::vector<std::unique_ptr<Task>> tasks;
+    tasks.push_back(std::make_unique<FakeTask>(id, images, SteadyTime::InfiniteFuture(), fate_));
+    return scheduler_.Submit(queue_.get(), absl::MakeSpan(tasks), loan);
+  }
+
+  std::shared_ptr<BatchScheduler::Queue> queue_ = AddQueue(4);
+  std::vector<int> ids_;
+  std::thread executor_;
+};
+
+TEST_F(LoanTest, ALoneQuickTaskRunsInThePlaceOfAnIdleExecutor) {
+  StartIdleExecutor(absl::Microseconds(50));
+  BatchScheduler::Loan first, second;
+  ASSERT_TRUE(Submit(1, &first).ok());
+  EXPECT_EQ(first.executor, 0);
+  ASSERT_EQ(first.batch.tasks.size(), 1u);
+  EXPECT_EQ(IdOf(*first.batch.tasks[0]), 1);
+  EXPECT_EQ(first.batch.num_images, 1);
+  ASSERT_TRUE(Submit(2, &second).ok());  // the executor is taken: this one waits for it
+  EXPECT_EQ(second.executor, -1);
+  EXPECT_EQ(scheduler_.num_queued_images(), 1);
+  scheduler_.Return(first.executor);
+  executor_.join();
+  EXPECT_THAT(ids_, ElementsAre(2));
+}
+
+TEST_F(LoanTest, WhatIsNotQuickWaitsForTheExecutor) {
+  StartIdleExecutor(absl::Milliseconds(1));
+  BatchScheduler::Loan loan;
+  ASSERT_TRUE(Submit(1, &loan).ok());
+  EXPECT_EQ(loan.executor, -1);
+  executor_.join();
+  EXPECT_THAT(ids_, ElementsAre(1));
+}
+
+TEST_F(LoanTest, AnExecutorThatIsNotWaitingIsNotLent) {
+  RunBatchThatTakes(queue_, 1, absl::Microseconds(50));
+  BatchScheduler::Loan loan;
+  ASSERT_TRUE(Submit(1, &loan).ok());
+  EXPECT_EQ(loan.executor, -1);
+  EXPECT_THAT(Take(), ElementsAre(1));
+}
+
+TEST_F(LoanTest, ShutdownWaitsForALoan) {
+  StartIdleExecutor(absl::Microseconds(50));
+  BatchScheduler::Loan loan;
+  ASSERT_TRUE(Submit(1, &loan).ok());
+  scheduler_.Shutdown();
+  EXPECT_TRUE(ids_.empty());
+  scheduler_.Return(loan.executor);
+  executor_.join();
+  EXPECT_THAT(ids_, ElementsAre(-1));
+}
+
 TEST_F(BatchSchedulerTest, OverdueTasksAreAnsweredAsOverload) {
   auto queue = AddQueue(4, absl::ZeroDuration(), 100, absl::Milliseconds(100));
   ASSERT_TRUE(Submit(queue, 1).ok());

@@ -131,13 +131,14 @@ class PythonTorchTest : public Layout2xTest {
 };
 
 TEST_F(PythonTorchTest, ItsFilesAreReadBitForBitAndOthersRefusedByName) {
-  for (const std::string name : {"state_dict", "script", "trace"}) {
+  // `data_parallel` is nn.DataParallel(net).state_dict(), whose names start with "module.".
+  for (const std::string name : {"state_dict", "script", "trace", "data_parallel"}) {
     const auto file = Parse(name);
     ASSERT_TRUE(file.ok()) << name << file.status();
-    EXPECT_EQ(file->kind == ModelFile::Kind::kStateDict, name == "state_dict");
+    EXPECT_EQ(file->kind == ModelFile::Kind::kTorchScript, name == "script" || name == "trace");
     EXPECT_EQ(file->model_json, name == "script" ? "{\"format\": 1}" : "");
     ExpectNetwork(*file);
-    ExpectSameValues(*file, name);
+    ExpectSameValues(*file, name == "data_parallel" ? "state_dict" : name);
   }
 
   const auto views = Parse("views");
@@ -158,6 +159,11 @@ TEST_F(PythonTorchTest, ItsFilesAreReadBitForBitAndOthersRefusedByName) {
   const auto frozen = Parse("frozen");
   ASSERT_TRUE(frozen.ok()) << frozen.status();
   EXPECT_THAT(Names(*frozen), IsEmpty());
+
+  for (const std::string name : {"constants", "quantized", "quantized_frozen"}) {
+    const auto file = Parse(name);
+    EXPECT_TRUE(file.ok()) << name << file.status();
+  }
 
   ExpectError("whole", "a whole pickled model of class 'tutorial_network.Net'");
   ExpectError("checkpoint", "torch.load(FILE)['model']");

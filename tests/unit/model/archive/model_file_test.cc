@@ -121,6 +121,73 @@ TEST(ModelFileTest, RefusesTorchScriptWithoutCode) {
   EXPECT_THAT(ErrorOf(WriteZip(entries)), HasSubstr("TorchScript without its code/"));
 }
 
+TEST(ModelFileTest, SaysWhatTorchScriptWithoutItsConstantsIs) {  // and not "a whole pickled model"
+  auto entries = TorchScriptEntries(SmallScriptPickle(), Floats(6));
+  std::erase_if(entries, [](const ZipEntry& entry) { return entry.name == "m/constants.pkl"; });
+  EXPECT_THAT(ErrorOf(WriteZip(entries)), HasSubstr("TorchScript without its constants.pkl"));
+}
+
+// The file of SmallScriptPickle() with the record `name` set to `data`, or without it.
+std::string ScriptWith(const std::string& name, const char* data, size_t size) {
+  auto entries = TorchScriptEntries(SmallScriptPickle(), Floats(6));
+  std::erase_if(entries, [&name](const ZipEntry& entry) { return entry.name == name; });
+  if (data != nullptr) entries.push_back(Entry(name, std::string(data, size)));
+  return WriteZip(entries);
+}
+std::string ScriptWith(const std::string& name, const std::string& data) {
+  return ScriptWith(name, data.data(), data.size());
+}
+
+TEST(ModelFileTest, LooksAtWhatLibTorchReadsBeforeItRunsAnything) {
+  EXPECT_TRUE(ParseModelFile(ScriptWith("m/version", "10")).ok());
+  for (const char* version : {"", "\n", "99999999999999999999", "-1", "3 3", "x"}) {
+    EXPECT_THAT(ErrorOf(ScriptWith("m/version", version)), HasSubstr("no small number")) << version;
+  }
+  EXPECT_THAT(ErrorOf(ScriptWith("m/version", nullptr, 0)), HasSubstr("without its record version"));
+  EXPECT_THAT(ErrorOf(ScriptWith("m/.data/version", "x")), HasSubstr("no small number"));
+  EXPECT_THAT(ErrorOf(ScriptWith("m/model.json", "{}")), HasSubstr("PyTorch 1.3 or older"));
+  EXPECT_THAT(ErrorOf(ScriptWith("m/constants.pkl", "")),
+              AllOf(HasSubstr("does not start with PROTO"), HasSubstr("(in constants.pkl)")));
+  EXPECT_THAT(ErrorOf(ScriptWith("m/constants.pkl", pickle::kProto2 + pickle::Global("os", "system") + ".")),
+              HasSubstr("'os.system'"));
+  EXPECT_THAT(ErrorOf(ScriptWith("m/constants.pkl", pickle::kProto2 + std::string("]."))),
+              HasSubstr("its constants are no tuple"));
+}
+
+TEST(ModelFileTest, StoragesOfEveryTypeMustHoldWhatThePickleSays) {
+  for (const char* type : {"Float", "Double", "Long", "Half", "Byte"}) {
+    const auto constants = [type](int64_t elements) {
+      return pickle::kProto2 +
+             pickle::Tensor({.storage_class = std::string(type) + "Storage",
+                             .storage_elements = elements,
+                             .shape = {1},
+                             .strides = {1}}) +
+             "\x85.";
+    };
+    auto entries = TorchScriptEntries(SmallScriptPickle(), Floats(6));
+    std::erase_if(entries, [](const ZipEntry& entry) { return entry.name == "m/constants.pkl"; });
+    entries.push_back(Entry("m/constants.pkl", constants(1)));
+    EXPECT_THAT(ErrorOf(WriteZip(entries)), HasSubstr("'m/constants/0' with values of a tensor is missing")) << type;
+    entries.push_back(Entry("m/constants/0", std::string(8, '\0')));
+    EXPECT_EQ(ErrorOf(WriteZip(entries)), "") << type;
+    entries[entries.size() - 2].data = constants(9);
+    EXPECT_THAT(ErrorOf(WriteZip(entries)), HasSubstr("has 8 bytes, too few for 9 elements")) << type;
+  }
+}
+
+TEST(ModelFileTest, TakesTheWrapperOffTheNamesOfAStateDict) {  // nn.DataParallel, torch.compile
+  for (const char* wrapper : {"module.", "_orig_mod.", "_orig_mod.module."}) {
+    const std::string pickle =
+        pickle::kProto2 +
+        pickle::Dict({pickle::Text(std::string(wrapper) + "w"),
+                      pickle::Tensor({.storage_elements = 6, .offset = 0, .shape = {6}, .strides = {1}})}) +
+        ".";
+    const auto file = ParseModelFile(WriteZip(StateDictEntries(pickle, Floats(6))));
+    ASSERT_TRUE(file.ok()) << file.status();
+    EXPECT_EQ(file->tensors.at(0).name, "w") << wrapper;
+  }
+}
+
 TEST(ModelFileTest, RefusesFilesAboveTheLimitWithoutReadingThem) {
   const char byte = 'P';  // never read: the view's size alone decides
   EXPECT_THAT(ErrorOf(absl::string_view(&byte, kMaxModelFileBytes + 1)), HasSubstr("the limit is 268435456"));

@@ -54,6 +54,20 @@ class Mutating(Linear3):
         return torch.softmax(self.layer(torch.flatten(x, 1)), 1)
 
 
+class Constants(Linear3):
+    """Frozen, it keeps tensors of several types in constants.pkl."""
+
+    def __init__(self):
+        super().__init__()
+        self.order = torch.tensor([2, 0, 1])
+        self.scale = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
+        self.mask = torch.tensor([True, False, True])
+
+    def forward(self, x):
+        y = self.layer(torch.flatten(x, 1))[:, self.order] * self.scale + self.mask
+        return torch.softmax(y.float(), 1)
+
+
 class Tuple(Linear3):
     def forward(self, x):
         y = self.layer(torch.flatten(x, 1))
@@ -133,6 +147,7 @@ save_script("no_json.pt", net)
 save_script("foreign.pt", Linear3())
 save_script("foreign_named.pt", Linear3(), {"format": "digit-model/1", "labels": ["cat", "dog", "cow"]})
 save_script("mutating.pt", Mutating())
+torch.jit.save(torch.jit.freeze(torch.jit.script(Constants().eval())), path("constants.pt"))
 save_script("tuple.pt", Tuple())
 save_script("squeezing.pt", Squeezing())
 save_script("classes_only.pt", ClassesOnly())

@@ -9,6 +9,8 @@
 namespace digit {
 namespace {
 
+using ::digit::testing::EncodePng;
+using ::digit::testing::EncodeWebP;
 using ::digit::testing::WithExifOrientation;
 using ::testing::ElementsAreArray;
 
@@ -28,20 +30,44 @@ TEST(JpegOrientationTest, IsUprightWithoutExifOrWithANumberThatDoesNotExist) {
   EXPECT_EQ(JpegOrientation(WithExifOrientation(kBareJpeg, 9, false)), 1);
 }
 
-TEST(JpegOrientationTest, StaysInsideACutOrChangedFile) {
-  const std::string file = WithExifOrientation(kBareJpeg, 6, false);
+// Whatever is cut off or changed, `read` stays inside the file and gives a number that exists.
+void ExpectStaysInside(const std::string& file, int (*read)(absl::string_view)) {
   for (size_t size = 0; size < file.size(); ++size) {
     // A copy of its own, so that the address sanitizer sees a read beyond its end.
     const std::string cut(file.data(), size);
-    EXPECT_GE(JpegOrientation(cut), 1);
+    EXPECT_GE(read(cut), 1);
   }
   for (size_t i = 0; i < file.size(); ++i) {
     for (const char value : {'\x00', '\x7F', '\xFF'}) {
       std::string changed = file;
       changed[i] = value;
-      const int orientation = JpegOrientation(changed);
+      const int orientation = read(changed);
       EXPECT_TRUE(orientation >= 1 && orientation <= 8) << i;
     }
+  }
+}
+
+TEST(JpegOrientationTest, StaysInsideACutOrChangedFile) {
+  ExpectStaysInside(WithExifOrientation(kBareJpeg, 6, false), JpegOrientation);
+}
+
+TEST(PngOrientationTest, IsReadInBothByteOrdersAndStaysInside) {
+  EXPECT_EQ(PngOrientation(""), 1);
+  EXPECT_EQ(PngOrientation(EncodePng({1, 1, {0}})), 1);
+  for (int orientation = 1; orientation <= 8; ++orientation) {
+    const std::string file = WithExifOrientation(EncodePng({1, 1, {0}}), orientation, orientation % 2 == 0);
+    EXPECT_EQ(PngOrientation(file), orientation);
+    ExpectStaysInside(file, PngOrientation);
+  }
+}
+
+TEST(WebPOrientationTest, IsReadInBothByteOrdersAndStaysInside) {
+  EXPECT_EQ(WebPOrientation(""), 1);
+  EXPECT_EQ(WebPOrientation(EncodeWebP({1, 1, {0}})), 1);
+  for (int orientation = 1; orientation <= 8; ++orientation) {
+    const std::string file = WithExifOrientation(EncodeWebP({1, 1, {0}}), orientation, orientation % 2 == 0);
+    EXPECT_EQ(WebPOrientation(file), orientation);
+    ExpectStaysInside(file, WebPOrientation);
   }
 }
 

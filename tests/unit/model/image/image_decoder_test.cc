@@ -6,6 +6,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "model/image/exif_orientation.h"
 #include "tests/support/image_encoding.h"
 
 namespace digit {
@@ -98,6 +99,17 @@ TEST(DecodeImageTest, TellsColourFromGrey) {
   const GreyPicture picture = Corner(28, 28);
   EXPECT_TRUE(Decoded(EncodeColorJpeg(picture, 90, 0)).is_grey);
   EXPECT_FALSE(Decoded(EncodeColorJpeg(Filled(28, 28, 100), 90, 100)).is_grey);
+}
+
+// Photo programs that turn no pixels write the orientation into PNG and WebP too.
+TEST(DecodeImageTest, TurnsPngAndWebPByTheirOrientation) {
+  const GreyPicture picture = Corner(64, 48);
+  for (const std::string& file : {EncodePng(picture), EncodeWebP(picture)}) {
+    for (int orientation = 1; orientation <= 8; ++orientation) {
+      const DecodedImage image = Decoded(WithExifOrientation(file, orientation, orientation % 2 == 0));
+      EXPECT_EQ(LargestDifference(image.light, ApplyOrientation(picture, orientation)), 0) << orientation;
+    }
+  }
 }
 
 TEST(DecodeImageTest, TurnsJpegByItsOrientation) {

@@ -50,6 +50,15 @@ TEST_F(CheckpointTest, OtherSeedIsRefusedAndNamed) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("seed 3, now 4"));
 }
 
+TEST_F(CheckpointTest, OfTwoRecipesOnlyWhatDiffersIsNamed) {  // a whole one has 600 characters
+  RunIdentity was = identity_, other = identity_;
+  was.recipe = "2 epochs, AdamW (0.9, 0.99), 4 non-digits (weight 1, logistic), peak 0.005";
+  ASSERT_TRUE(SaveCheckpoint(path_, was, state_).ok());
+  other.recipe = "1 epochs, AdamW (0.9, 0.98), 4 non-digits (weight 1, logistic), peak 0.005";
+  EXPECT_THAT(std::string(LoadCheckpoint(path_, other).status().message()),
+              HasSubstr("is of another run: recipe '2 epochs, AdamW (0.9, 0.99)', now '1 epochs, AdamW (0.9, 0.98)';"));
+}
+
 TEST_F(CheckpointTest, OtherPicturesAreRefused) {
   RunIdentity other = identity_;
   other.data_digest = "abd";

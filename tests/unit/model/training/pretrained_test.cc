@@ -47,6 +47,12 @@ TEST_F(PretrainedTest, SaysWhatItIsAndWhereItComesFrom) {
   EXPECT_GE(spec_.accuracy[1].accuracy, 0.995);
 }
 
+TEST_F(PretrainedTest, ItsCardHasTheDigestOfItsData) {
+  const absl::StatusOr<std::string> card = ReadFile("model/pretrained/README.md", 1 << 20);
+  ASSERT_TRUE(card.ok()) << card.status();
+  EXPECT_THAT(*card, testing::HasSubstr(spec_.data_digest));
+}
+
 TEST_F(PretrainedTest, GivesTheLogitsThatLibTorchGave) {
   DigitCnnWeights weights;
   ASSERT_EQ(file_.tensors.size(), weights.size());

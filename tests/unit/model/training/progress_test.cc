@@ -8,6 +8,7 @@
 namespace digit {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -37,6 +38,17 @@ TEST(ProgressTest, DrawsABarOverItselfOnATerminal) {
   const std::string printed = Printed(true);
   EXPECT_THAT(printed, HasSubstr("\r\033[Kepoch 1/2 [###############...............]  50 %  1 s left"));
   EXPECT_THAT(printed, HasSubstr("\r\033[Kepoch 1/2: loss 0.5000"));
+}
+
+// Ctrl-C leaves an epoch half done: the message that follows must not stand behind the bar.
+TEST(ProgressTest, LeavesAnEmptyLineWhenItIsStoppedInAnEpoch) {
+  char* text = nullptr;
+  size_t size = 0;
+  std::FILE* out = ::open_memstream(&text, &size);
+  { Progress(out, true, 2, 10).Step(5, 1.0); }
+  std::fclose(out);
+  EXPECT_THAT(std::string(text, size), EndsWith("1 s left\r\033[K"));
+  std::free(text);
 }
 
 }  // namespace

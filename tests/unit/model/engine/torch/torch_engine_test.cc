@@ -114,7 +114,7 @@ TEST_F(TorchEngineFileTest, GivesPythonsLogitsForEveryWayTheNetworkIsSaved) {
 }
 
 TEST_F(TorchEngineFileTest, ServesForeignTorchScriptAlsoWhenItCannotBeFrozen) {
-  for (const char* name : {"foreign.pt", "mutating.pt"}) {
+  for (const char* name : {"foreign.pt", "mutating.pt", "constants.pt"}) {
     auto engine = Create(name);
     ASSERT_TRUE(engine.ok()) << engine.status();
     EXPECT_EQ((*engine)->num_classes(), 3);
