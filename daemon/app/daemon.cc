@@ -4,8 +4,11 @@
 #include <map>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/threads.h"
@@ -14,7 +17,10 @@
 #include "daemon/app/stream_drain.h"
 #include "daemon/pool/device_list.h"
 #include "daemon/pool/pool.h"
+#include "daemon/registry/file_watcher.h"
+#include "daemon/registry/model_loader.h"
 #include "daemon/registry/model_registry.h"
+#include "daemon/rpc/authorizer.h"
 #include "daemon/rpc/digit_service.h"
 #include "daemon/rpc/health_service.h"
 #include "daemon/serving/decode_pool.h"
@@ -65,6 +71,24 @@ void RouteLibraryLogs() {
   });
 }
 
+// The first line of the file; empty when there is none to read.
+absl::StatusOr<std::string> ReadAdminToken(const std::string& path) {
+  if (path.empty()) return std::string();
+  constexpr int64_t kMaxBytes = 4096;
+  ASSIGN_OR_RETURN(const std::string content, ReadFile(path, kMaxBytes));
+  const absl::string_view line = absl::StripAsciiWhitespace(absl::string_view(content).substr(0, content.find('\n')));
+  constexpr size_t kFewest = 16;
+  if (line.size() >= kFewest) return std::string(line);
+  return absl::InvalidArgumentError(absl::StrCat("admin token file '", path, "': its first line has ", line.size(),
+                                                 " characters, must have at least ", kFewest));
+}
+
+absl::StatusOr<LabeledImages> ReadGateImages(const std::string& folder) {
+  if (folder.empty()) return LabeledImages();
+  ASSIGN_OR_RETURN(const LabeledImages all, ReadIdxFolder(folder, Split::kTrain));
+  return SplitOffValidation(all).validation;
+}
+
 }  // namespace
 
 // In order of construction; destroyed in reverse.
@@ -73,6 +97,8 @@ struct Daemon::Parts {
   std::unique_ptr<EngineFactory> engines;
   std::unique_ptr<Pool> pool;
   std::unique_ptr<ModelRegistry> registry;
+  std::unique_ptr<ModelLoader> loader;
+  std::unique_ptr<FileWatcher> watcher;
   std::unique_ptr<DecodePool> decode_pool;
   std::unique_ptr<Recognizer> recognizer;
   std::unique_ptr<DigitServiceImpl> service;
@@ -84,7 +110,10 @@ struct Daemon::Parts {
   void UpdateHealth() {
     MutexLock lock(&health_mu);
     std::map<std::string, bool> models;
-    for (const ModelHandle& model : registry->List()) models[model->name] = model->placed->serving();
+    for (const std::string& name : registry->Names()) {
+      const absl::StatusOr<ModelDescription> model = registry->Describe(name);
+      if (model.ok()) models[name] = model->serving;
+    }
     health.SetModels(std::move(models));
   }
 };
@@ -100,6 +129,8 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
   InitImageLibrary();
   RETURN_IF_ERROR(CheckListenAddress(config.listen));
   ASSIGN_OR_RETURN(std::vector<Device> devices, ParseDeviceList(config.devices));
+  ASSIGN_OR_RETURN(const std::string admin_token, ReadAdminToken(config.admin_token_file));
+  ASSIGN_OR_RETURN(LabeledImages gate_images, ReadGateImages(config.gate_data));
 
   std::unique_ptr<Daemon> daemon(new Daemon);
   Parts& parts = *daemon->parts_;
@@ -108,11 +139,15 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
   Pool::Options pool_options = PoolOptionsOf(config, std::move(devices), parts.engines.get());
   pool_options.on_serving_change = [&parts] { parts.UpdateHealth(); };
   ASSIGN_OR_RETURN(parts.pool, Pool::Create(std::move(pool_options)));
-  parts.registry = std::make_unique<ModelRegistry>(parts.pool.get());
+  parts.registry = std::make_unique<ModelRegistry>(ModelRegistry::Options{
+      .pool = parts.pool.get(), .allow_torchscript = config.engine == "torch", .gate_images = std::move(gate_images)});
   for (const std::string& text : config.models) {
     const ModelFlag model = ParseModelFlag(text);
     RETURN_IF_ERROR(parts.registry->Load(model.name, model.path, now));
   }
+  parts.loader = std::make_unique<ModelLoader>(ModelLoader::Options{.registry = parts.registry.get(),
+                                                                    .wall_time = [] { return absl::Now(); },
+                                                                    .on_change = [&parts] { parts.UpdateHealth(); }});
   parts.decode_pool = std::make_unique<DecodePool>(
       DecodePool::Options{.threads = config.decode_threads > 0 ? config.decode_threads : UsableCores(),
                           .max_queue_wait = config.max_queue_wait});
@@ -122,7 +157,9 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
   parts.service = std::make_unique<DigitServiceImpl>(
       DigitServiceImpl::Options{.max_unanswered_images = config.max_unanswered_images,
                                 .max_unanswered_bytes = static_cast<size_t>(config.max_message_bytes),
-                                .access_log = config.access_log},
+                                .access_log = config.access_log,
+                                .authorizer = {.admin_token = admin_token,
+                                               .listens_on_loopback = IsLoopbackAddress(config.listen)}},
       parts.recognizer.get(), parts.registry.get());
 
   // The executors run already; gRPC's threads are started from here on and inherit this. Under overload, running what
@@ -145,11 +182,30 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
   daemon->address_ = absl::StrCat(config.listen.substr(0, config.listen.rfind(':')), ":", port);
   parts.UpdateHealth();
   parts.health.SetServing(true);
+  if (config.watch) RETURN_IF_ERROR(daemon->StartWatching());
   return daemon;
+}
+
+absl::Status Daemon::StartWatching() {
+  Parts& parts = *parts_;
+  FileWatcher::Options options;
+  std::map<std::string, std::vector<std::string>> names;  // by path
+  for (const auto& [name, path] : parts.registry->Paths()) names[path].push_back(name);
+  for (const auto& [path, _] : names) options.paths.push_back(path);
+  options.on_change = [&parts, names](const std::string& path) {
+    for (const std::string& name : names.at(path)) parts.loader->ReloadIfChanged(name);
+  };
+  ASSIGN_OR_RETURN(parts.watcher, FileWatcher::Create(std::move(options)));
+  return absl::OkStatus();
+}
+
+void Daemon::ReloadAll() {
+  for (const std::string& name : parts_->registry->Names()) parts_->loader->ReloadIfChanged(name);
 }
 
 void Daemon::Stop() {
   Parts& parts = *parts_;
+  parts.watcher.reset();
   if (parts.server != nullptr) {
     LogInfo("draining", {{"timeout", absl::FormatDuration(parts.config.drain_timeout)}});
     parts.health.SetServing(false);
@@ -168,6 +224,7 @@ void Daemon::Stop() {
   }
   // Every call has been answered or cut: nothing below is in use any more.
   parts.decode_pool.reset();
+  if (parts.loader != nullptr) parts.loader->Stop();
   if (parts.registry != nullptr) parts.registry->Clear();
   if (parts.pool != nullptr) parts.pool->Drain();
   parts_.reset();

@@ -19,11 +19,15 @@ class Daemon {
   // NOT_SERVING, no new connections, answer what was accepted (at most drain_timeout), then free everything. Blocks.
   void Stop();
 
+  // Looks at every model's file and reloads those that have changed; does not wait for that.
+  void ReloadAll();
+
   // "127.0.0.1:50051", with the port that was picked.
   const std::string& address() const { return address_; }
 
  private:
   Daemon();
+  absl::Status StartWatching();
   struct Parts;
 
   std::unique_ptr<Parts> parts_;

@@ -141,6 +141,48 @@ std::string AllowedPriorities() {
   return names;
 }
 
+v1::ModelState EncodeState(ModelState state) {
+  switch (state) {
+    case ModelState::kChecking:
+      return v1::MODEL_STATE_CHECKING;
+    case ModelState::kWarming:
+      return v1::MODEL_STATE_WARMING;
+    case ModelState::kLive:
+      return v1::MODEL_STATE_LIVE;
+    case ModelState::kKept:
+      return v1::MODEL_STATE_KEPT;
+    case ModelState::kDraining:
+      return v1::MODEL_STATE_DRAINING;
+    case ModelState::kRetired:
+      return v1::MODEL_STATE_RETIRED;
+    case ModelState::kRefused:
+      return v1::MODEL_STATE_REFUSED;
+  }
+  return v1::MODEL_STATE_UNSPECIFIED;
+}
+
+// What is known of a version only while it is loaded.
+void EncodeLoaded(const LiveModel& model, v1::ModelVersion* version) {
+  for (const std::string& label : model.model->spec.labels) version->add_labels(label);
+  version->set_engine(std::string(model.placed->engine_name()));
+  for (const std::string& executor : model.placed->executor_names()) version->add_executors(executor);
+  for (const Accuracy& accuracy : model.model->spec.accuracy) {
+    v1::ModelAccuracy* entry = version->add_accuracy();
+    entry->set_set(accuracy.set);
+    entry->set_accuracy(accuracy.accuracy);
+    entry->set_images(accuracy.images);
+  }
+  version->set_writer(model.model->spec.writer);
+  version->mutable_live_since()->set_seconds(absl::ToUnixSeconds(model.live_since));
+  for (const EngineState& state : model.placed->engine_states()) {
+    v1::EngineState* engine = version->add_engines();
+    engine->set_executor(state.executor);
+    engine->set_working(state.working);
+    engine->set_failures(state.failures);
+    engine->set_last_error(state.last_error);
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<RecognizeCall> DecodeRecognize(const v1::RecognizeRequest& request) {
@@ -196,36 +238,21 @@ std::string FormatAccessLine(const AnsweredCall& call, const absl::StatusOr<Reco
   return FormatLogLine(line, {{"model", model}, {"message", message}});
 }
 
-void EncodeModel(const LiveModel& model, bool is_default, v1::Model* out) {
+void EncodeModel(const ModelDescription& model, v1::Model* out) {
   out->set_name(model.name);
-  out->set_is_default(is_default);
-  v1::ModelVersion* version = out->add_versions();
-  version->set_version(model.version);
-  if (model.placed->serving()) {
-    version->set_state(v1::MODEL_STATE_LIVE);
-  } else {
-    version->set_state(v1::MODEL_STATE_NOT_SERVING);
-    version->set_state_reason("the engines of all executors failed and are being rebuilt");
-  }
-  version->set_sha256(model.model->sha256);
-  for (const std::string& label : model.model->spec.labels) version->add_labels(label);
-  version->set_engine(std::string(model.placed->engine_name()));
-  for (const std::string& executor : model.placed->executor_names()) version->add_executors(executor);
-  for (const Accuracy& accuracy : model.model->spec.accuracy) {
-    v1::ModelAccuracy* entry = version->add_accuracy();
-    entry->set_set(accuracy.set);
-    entry->set_accuracy(accuracy.accuracy);
-    entry->set_images(accuracy.images);
-  }
-  version->set_writer(model.model->spec.writer);
-  version->mutable_live_since()->set_seconds(absl::ToUnixSeconds(model.live_since));
-  version->set_path(model.model->path);
-  for (const EngineState& state : model.placed->engine_states()) {
-    v1::EngineState* engine = version->add_engines();
-    engine->set_executor(state.executor);
-    engine->set_working(state.working);
-    engine->set_failures(state.failures);
-    engine->set_last_error(state.last_error);
+  out->set_is_default(model.is_default);
+  for (const VersionRecord& record : model.versions) {
+    v1::ModelVersion* version = out->add_versions();
+    version->set_version(record.version);
+    version->set_state(EncodeState(record.state));
+    version->set_state_reason(record.reason);
+    version->set_sha256(record.sha256);
+    version->set_path(record.path);
+    if (const ModelHandle loaded = record.model.lock()) EncodeLoaded(*loaded, version);
+    if (record.state == ModelState::kLive && !model.serving) {
+      version->set_state(v1::MODEL_STATE_NOT_SERVING);
+      version->set_state_reason("the engines of all executors failed and are being rebuilt");
+    }
   }
 }
 

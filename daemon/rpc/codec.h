@@ -35,6 +35,6 @@ struct AnsweredCall {
 std::string FormatAccessLine(const AnsweredCall& call, const absl::StatusOr<RecognizeResult>& result,
                              absl::string_view message);
 
-void EncodeModel(const LiveModel& model, bool is_default, v1::Model* out);
+void EncodeModel(const ModelDescription& model, v1::Model* out);
 
 }  // namespace digit

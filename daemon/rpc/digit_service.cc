@@ -7,7 +7,6 @@
 
 #include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
-#include "base/build_info.h"
 #include "base/log.h"
 #include "base/retry_after.h"
 #include "daemon/rpc/codec.h"
@@ -71,8 +70,9 @@ class RecognizeReactor final : public grpc::ServerUnaryReactor {
 
 }  // namespace
 
-DigitServiceImpl::DigitServiceImpl(const Options& options, Recognizer* recognizer, const ModelRegistry* registry)
-    : options_(options), recognizer_(recognizer), registry_(registry) {
+DigitServiceImpl::DigitServiceImpl(const Options& options, Recognizer* recognizer, const ModelRegistry* registry,
+                                   ModelLoader* loader)
+    : options_(options), recognizer_(recognizer), registry_(registry), loader_(loader), authorizer_(options.authorizer) {
   SetMessageAllocatorFor_Recognize(&allocator_);
 }
 
@@ -135,28 +135,6 @@ void DigitServiceImpl::EndStreams() {
     ending_ = true;
   }
   for (const auto& stream : Streams()) stream->End();
-}
-
-grpc::ServerUnaryReactor* DigitServiceImpl::ListModels(grpc::CallbackServerContext* context,
-                                                       const v1::ListModelsRequest*, v1::ListModelsResponse* response) {
-  response->set_server_version(Version());
-  const std::string default_name = registry_->default_name();
-  for (const ModelHandle& model : registry_->List()) {
-    EncodeModel(*model, model->name == default_name, response->add_models());
-  }
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  reactor->Finish(grpc::Status::OK);
-  return reactor;
-}
-
-grpc::ServerUnaryReactor* DigitServiceImpl::GetModel(grpc::CallbackServerContext* context,
-                                                     const v1::GetModelRequest* request,
-                                                     v1::GetModelResponse* response) {
-  const absl::StatusOr<ModelHandle> model = registry_->Find(request->model(), "");
-  if (model.ok()) EncodeModel(**model, (*model)->name == registry_->default_name(), response->mutable_model());
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  reactor->Finish(ToGrpcStatus(model.status()));
-  return reactor;
 }
 
 }  // namespace digit

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "daemon/registry/model_loader.h"
 #include "daemon/registry/model_registry.h"
+#include "daemon/rpc/authorizer.h"
 #include "daemon/rpc/recognize_messages.h"
 #include "daemon/rpc/recognize_stream.h"
 #include "daemon/serving/recognizer.h"
@@ -23,9 +25,11 @@ class DigitServiceImpl final : public v1::DigitService::CallbackService {
     int max_unanswered_images = 256;         // per stream; from here on the stream is not read
     size_t max_unanswered_bytes = 16 << 20;  // the same; a stream may hold one message more
     bool access_log = false;                 // one line for each answered call and stream message
-    const Clock* clock = SteadyClock();      // not owned
+    Authorizer::Options authorizer;
+    const Clock* clock = SteadyClock();  // not owned
   };
-  DigitServiceImpl(const Options& options, Recognizer* recognizer, const ModelRegistry* registry);  // neither owned
+  // None owned.
+  DigitServiceImpl(const Options& options, Recognizer* recognizer, const ModelRegistry* registry, ModelLoader* loader);
 
   // Ends the streams on which nothing is unanswered and nothing has moved for `idle_for`, with UNAVAILABLE. For
   // shutdown: the server waits for open streams. Thread-safe.
@@ -42,6 +46,10 @@ class DigitServiceImpl final : public v1::DigitService::CallbackService {
                                        v1::ListModelsResponse* response) override;
   grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context, const v1::GetModelRequest* request,
                                      v1::GetModelResponse* response) override;
+  grpc::ServerUnaryReactor* ReloadModel(grpc::CallbackServerContext* context, const v1::ReloadModelRequest* request,
+                                        v1::ReloadModelResponse* response) override;
+  grpc::ServerUnaryReactor* RollbackModel(grpc::CallbackServerContext* context, const v1::RollbackModelRequest* request,
+                                          v1::RollbackModelResponse* response) override;
 
  private:
   void Forget(RecognizeStreamReactor* stream) ABSL_LOCKS_EXCLUDED(mu_);
@@ -50,6 +58,8 @@ class DigitServiceImpl final : public v1::DigitService::CallbackService {
   const Options options_;
   Recognizer* const recognizer_;
   const ModelRegistry* const registry_;
+  ModelLoader* const loader_;
+  const Authorizer authorizer_;
   RecognizeAllocator allocator_;
   FreeList<StreamSlot> slots_{128};  // of all streams, some 18 KiB each
 

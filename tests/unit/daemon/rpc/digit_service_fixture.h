@@ -50,10 +50,12 @@ class DigitServiceTest : public ::testing::Test {
   ModelRegistry registry_{pool_.get()};
   DecodePool decode_pool_{{.threads = 1}};
   Recognizer recognizer_{{}, &registry_, &decode_pool_};
+  ModelLoader loader_{{.registry = &registry_}};
   SimulatedClock clock_{SteadyClock()->Now()};  // the pool has the real one
   DigitServiceImpl service_{{.max_unanswered_images = 8, .max_unanswered_bytes = kMaxUnansweredBytes, .clock = &clock_},
                             &recognizer_,
-                            &registry_};
+                            &registry_,
+                            &loader_};
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::DigitService::Stub> stub_;

@@ -1,0 +1,52 @@
+// Reloads models one after the other on a thread of its own, for whoever asks: an RPC, a signal, a watch.
+#pragma once
+
+#include <functional>
+#include <set>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "base/job_thread.h"
+#include "base/mutex.h"
+#include "daemon/registry/model_registry.h"
+
+namespace digit {
+
+// Thread-safe. The thread, "model-loader", gives way to all others: loading must not slow what is live.
+class ModelLoader {
+ public:
+  struct Options {
+    ModelRegistry* registry = nullptr;                                           // not owned
+    const Clock* clock = SteadyClock();                                          // not owned
+    std::function<absl::Time()> wall_time = [] { return absl::UnixEpoch(); };    // for live_since
+    std::function<void()> on_change = [] {};                                     // another version is live
+  };
+  // On the loader's thread; must not block.
+  using Done = std::function<void(absl::StatusOr<ModelRegistry::Reloaded>)>;
+
+  explicit ModelLoader(Options options);
+
+  // As ModelRegistry::Reload, without blocking. Answers in order. After Stop() `done` is destroyed uncalled.
+  void Reload(const std::string& name, const ModelRegistry::ReloadOptions& options, Done done);
+  // Nobody asked and nobody waits: the outcome goes to the log. What is waiting already is not queued twice.
+  void ReloadIfChanged(const std::string& name) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // At once, on the calling thread.
+  absl::StatusOr<ModelHandle> Rollback(const std::string& name);
+
+  // Waits for the reload under way and drops the others. Idempotent.
+  void Stop() { thread_.Stop(); }
+
+ private:
+  absl::StatusOr<ModelRegistry::Reloaded> ReloadNow(const std::string& name,
+                                                    const ModelRegistry::ReloadOptions& options);
+
+  const Options options_;
+  Mutex mu_;
+  std::set<std::string> waiting_ ABSL_GUARDED_BY(mu_);  // names that ReloadIfChanged() has queued
+  JobThread thread_;
+};
+
+}  // namespace digit

@@ -1,0 +1,81 @@
+// The calls of digit.v1.DigitService about models. All but the two that only look are for admins (Authorizer).
+#include <string>
+
+#include "base/build_info.h"
+#include "base/log.h"
+#include "daemon/rpc/codec.h"
+#include "daemon/rpc/digit_service.h"
+#include "daemon/rpc/status_mapping.h"
+
+namespace digit {
+namespace {
+
+grpc::ServerUnaryReactor* FinishWith(grpc::ServerUnaryReactor* reactor, const absl::Status& status) {
+  reactor->Finish(ToGrpcStatus(status));
+  return reactor;
+}
+
+// Describes the model as it is now into `out`.
+absl::Status EncodeNow(const ModelRegistry& registry, const std::string& name, v1::Model* out) {
+  const absl::StatusOr<ModelDescription> model = registry.Describe(name);
+  if (model.ok()) EncodeModel(*model, out);
+  return model.status();
+}
+
+// Who did what; failures too.
+void LogAdminCall(absl::string_view method, const grpc::CallbackServerContext& context, absl::string_view model,
+                  const absl::Status& status) {
+  LogInfo("admin call", {{"method", method},
+                         {"peer", context.peer()},
+                         {"model", model},
+                         {"code", absl::StatusCodeToString(status.code())}});
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* DigitServiceImpl::ListModels(grpc::CallbackServerContext* context,
+                                                       const v1::ListModelsRequest*, v1::ListModelsResponse* response) {
+  response->set_server_version(Version());
+  for (const std::string& name : registry_->Names()) {
+    const absl::StatusOr<ModelDescription> model = registry_->Describe(name);
+    if (model.ok()) EncodeModel(*model, response->add_models());  // else it has just been dropped
+  }
+  return FinishWith(context->DefaultReactor(), absl::OkStatus());
+}
+
+grpc::ServerUnaryReactor* DigitServiceImpl::GetModel(grpc::CallbackServerContext* context,
+                                                     const v1::GetModelRequest* request,
+                                                     v1::GetModelResponse* response) {
+  return FinishWith(context->DefaultReactor(), EncodeNow(*registry_, request->model(), response->mutable_model()));
+}
+
+grpc::ServerUnaryReactor* DigitServiceImpl::ReloadModel(grpc::CallbackServerContext* context,
+                                                        const v1::ReloadModelRequest* request,
+                                                        v1::ReloadModelResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const absl::Status allowed = authorizer_.Check("ReloadModel", *context);
+  if (!allowed.ok()) return FinishWith(reactor, allowed);
+  loader_->Reload(request->model(), {.force = request->force()},
+                  [this, context, reactor, request, response](absl::StatusOr<ModelRegistry::Reloaded> reloaded) {
+                    LogAdminCall("ReloadModel", *context, request->model(), reloaded.status());
+                    if (!reloaded.ok()) return reactor->Finish(ToGrpcStatus(reloaded.status()));
+                    response->set_changed(reloaded->changed);
+                    response->set_gate(reloaded->gate);
+                    FinishWith(reactor, EncodeNow(*registry_, reloaded->live->name, response->mutable_model()));
+                  });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* DigitServiceImpl::RollbackModel(grpc::CallbackServerContext* context,
+                                                          const v1::RollbackModelRequest* request,
+                                                          v1::RollbackModelResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const absl::Status allowed = authorizer_.Check("RollbackModel", *context);
+  if (!allowed.ok()) return FinishWith(reactor, allowed);
+  const absl::StatusOr<ModelHandle> live = loader_->Rollback(request->model());
+  LogAdminCall("RollbackModel", *context, request->model(), live.status());
+  if (!live.ok()) return FinishWith(reactor, live.status());
+  return FinishWith(reactor, EncodeNow(*registry_, (*live)->name, response->mutable_model()));
+}
+
+}  // namespace digit
