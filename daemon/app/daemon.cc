@@ -48,7 +48,6 @@ Pool::Options PoolOptionsOf(const DaemonConfig& config, std::vector<Device> devi
           .max_queue_delay = config.max_queue_delay,
           .max_queue_wait = config.max_queue_wait,
           .max_queued_images = config.max_queued_images,
-          .lend_executors = true,
           .engines = engines};
 }
 

@@ -12,7 +12,7 @@
 namespace digit {
 
 // Guarded by the scheduler's mu_, but for what is constant.
-class BatchScheduler::Queue : public std::enable_shared_from_this<Queue> {
+class BatchScheduler::Queue {
  public:
   Queue(QueueOptions options, void* owner, int num_executors)
       : options(std::move(options)),
@@ -65,8 +65,7 @@ absl::Status NoExecutorError(const std::string& name) {
 
 }  // namespace
 
-BatchScheduler::BatchScheduler(const Clock* clock, int num_executors)
-    : clock_(clock), running_(num_executors), waiting_(num_executors, false) {}
+BatchScheduler::BatchScheduler(const Clock* clock, int num_executors) : clock_(clock), running_(num_executors) {}
 
 BatchScheduler::~BatchScheduler() {
   std::vector<std::unique_ptr<Task>> left;
@@ -88,7 +87,7 @@ std::shared_ptr<BatchScheduler::Queue> BatchScheduler::AddQueue(QueueOptions opt
 
 void* BatchScheduler::OwnerOf(const Queue& queue) { return queue.owner; }
 
-absl::Status BatchScheduler::Submit(Queue* queue, absl::Span<std::unique_ptr<Task>> tasks, Loan* loan) {
+absl::Status BatchScheduler::Submit(Queue* queue, absl::Span<std::unique_ptr<Task>> tasks) {
   const SteadyTime now = clock_->Now();
   int num_images = 0;
   for (const std::unique_ptr<Task>& task : tasks) num_images += task->num_images();
@@ -101,9 +100,7 @@ absl::Status BatchScheduler::Submit(Queue* queue, absl::Span<std::unique_ptr<Tas
     MutexLock lock(&mu_);
     num_executors = running_.size();
     RETURN_IF_ERROR(CheckAdmissionLocked(*queue, task_class, num_images, tasks[0]->deadline(), now));
-    if (loan != nullptr && tasks.size() == 1 && Lend(queue, &tasks[0], now, loan)) return absl::OkStatus();
-    const bool any_lent = std::any_of(running_.begin(), running_.end(), [](const Running& r) { return r.lent; });
-    any_executor_will_do = queue->num_usable == static_cast<int>(num_executors) && !any_lent;
+    any_executor_will_do = queue->num_usable == static_cast<int>(num_executors);
     for (size_t i = 0; i < tasks.size(); ++i) {
       if (i > 0) tasks[i]->set_follows();
       queue->former.Add(std::move(tasks[i]), now);
@@ -115,34 +112,6 @@ absl::Status BatchScheduler::Submit(Queue* queue, absl::Span<std::unique_ptr<Tas
     work_due_.NotifyAll();
   }
   return absl::OkStatus();
-}
-
-bool BatchScheduler::Lend(Queue* queue, std::unique_ptr<Task>* task, SteadyTime now, Loan* loan) {
-  if (queue->options.batching.max_queue_delay > absl::ZeroDuration()) return false;
-  int lender = -1;
-  for (int i = 0; i < static_cast<int>(running_.size()); ++i) {
-    if (running_[i].queue != nullptr) return false;
-    if (waiting_[i] && queue->usable[i]) lender = i;
-  }
-  if (lender < 0) return false;
-  const bool any_waits = std::any_of(queues_.begin(), queues_.end(), [](const auto& q) { return !q->former.empty(); });
-  const absl::Duration cost = queue->costs[lender].Predict((*task)->num_images());
-  if (any_waits || cost <= absl::ZeroDuration() || cost > kQuick) return false;
-  (*task)->set_entered(now);
-  loan->executor = lender;
-  loan->batch.num_images = (*task)->num_images();
-  loan->batch.reason = CutReason::kIdleExecutor;
-  loan->batch.tasks.push_back(std::move(*task));
-  StartRunning(lender, queue, loan->batch.num_images, now);
-  running_[lender].lent = true;
-  return true;
-}
-
-void BatchScheduler::Return(int executor) {
-  MutexLock lock(&mu_);
-  FinishRunning(executor, clock_->Now());
-  if (shut_down_) return work_due_.NotifyAll();
-  WakeForTheRest();
 }
 
 absl::Status BatchScheduler::CheckAdmission(const Queue& queue, TaskClass task_class, int num_images,
@@ -197,20 +166,15 @@ bool BatchScheduler::TakeBatch(int executor, Work* work) {
       SteadyTime now = clock_->Now();
       SteadyTime next_due;
       FinishRunning(executor, now);
-      waiting_[executor] = true;
-      while (running_[executor].lent || !TakeDue(executor, now, work, &next_due)) {
-        if (running_[executor].lent) {
-          next_due = SteadyTime::InfiniteFuture();
-        } else if (shut_down_ && next_due == SteadyTime::InfiniteFuture()) {
-          return false;
-        }
+      while (!TakeDue(executor, now, work, &next_due)) {
+        if (shut_down_ && next_due == SteadyTime::InfiniteFuture()) return false;
         clock_->WaitUntil(&work_due_, &mu_, next_due);
         now = clock_->Now();
       }
-      waiting_[executor] = false;
       WakeForTheRest();
       if (!work->batch.tasks.empty()) {
-        StartRunning(executor, work->queue.get(), work->batch.num_images, now);
+        running_[executor] = {work->queue, work->batch.num_images, now,
+                              now + work->queue->costs[executor].Predict(work->batch.num_images)};
       }
     }
     AnswerDead(work->batch);  // outside the lock: it calls out
@@ -218,13 +182,6 @@ bool BatchScheduler::TakeBatch(int executor, Work* work) {
     work->batch.overdue.clear();
     if (!work->batch.tasks.empty()) return true;
   }
-}
-
-void BatchScheduler::StartRunning(int executor, Queue* queue, int num_images, SteadyTime now) {
-  running_[executor] = {.queue = queue->shared_from_this(),
-                        .num_images = num_images,
-                        .since = now,
-                        .expected_end = now + queue->costs[executor].Predict(num_images)};
 }
 
 void BatchScheduler::FinishRunning(int executor, SteadyTime now) {

@@ -30,7 +30,7 @@ PlacedModel::~PlacedModel() {
 }
 
 absl::Status PlacedModel::Submit(absl::Span<std::unique_ptr<Task>> tasks) {
-  return pool_->Submit(this, tasks);
+  return pool_->scheduler_.Submit(queue_.get(), tasks);
 }
 
 absl::Status PlacedModel::CheckAdmission(TaskClass task_class, int num_images, SteadyTime deadline) const {

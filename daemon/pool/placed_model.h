@@ -35,8 +35,7 @@ class PlacedModel : public std::enable_shared_from_this<PlacedModel> {
  public:
   ~PlacedModel();
 
-  // All or nothing, as BatchScheduler::Submit. Never blocks, but may run a lone quick task itself and answer it before it
-  // returns (Pool::Options::lend_executors). Tasks must be InferenceTasks of 1..max_batch_size images.
+  // Never blocks; all or nothing, as BatchScheduler::Submit. Tasks must be InferenceTasks of 1..max_batch_size images.
   absl::Status Submit(absl::Span<std::unique_ptr<Task>> tasks);
 
   // Whether Submit() would let a request like this in now.

@@ -53,7 +53,6 @@ absl::StatusOr<std::unique_ptr<Pool>> Pool::Create(Options options) {
 
 Pool::Pool(Options options)
     : options_(std::move(options)),
-      buffers_(options_.devices.size() * options_.replicas),
       scheduler_(options_.clock, static_cast<int>(options_.devices.size()) * options_.replicas),
       repair_("pool-repair", options_.clock) {
   for (const Device& device : options_.devices) {
@@ -149,28 +148,19 @@ absl::Status Pool::Infer(InferenceEngine& engine, int num_images, std::vector<ui
 }
 
 void Pool::RunExecutor(int index) {
+  std::vector<uint8_t> pixels;
+  std::vector<float> scores;
   BatchScheduler::Work work;
   while (scheduler_.TakeBatch(index, &work)) {
     auto* placed = static_cast<PlacedModel*>(BatchScheduler::OwnerOf(*work.queue));
-    RunBatch(index, placed, &work.batch);
+    RunBatch(index, placed, &work.batch, &pixels, &scores);
     work = {};
   }
 }
 
-absl::Status Pool::Submit(PlacedModel* placed, absl::Span<std::unique_ptr<Task>> tasks) {
-  BatchScheduler::Loan loan;
-  RETURN_IF_ERROR(scheduler_.Submit(placed->queue_.get(), tasks, options_.lend_executors ? &loan : nullptr));
-  if (loan.executor >= 0) {
-    RunBatch(loan.executor, placed, &loan.batch);
-    scheduler_.Return(loan.executor);
-  }
-  return absl::OkStatus();
-}
-
 // `placed` is alive while any task of the batch is: each holds on to it.
-void Pool::RunBatch(int index, PlacedModel* placed, Batch* batch) {
-  std::vector<uint8_t>* const pixels = &buffers_[index].pixels;
-  std::vector<float>* const scores = &buffers_[index].scores;
+void Pool::RunBatch(int index, PlacedModel* placed, Batch* batch, std::vector<uint8_t>* pixels,
+                    std::vector<float>* scores) {
   InferenceEngine& engine = *placed->engines_[index];
   const size_t classes = engine.num_classes();
   BatchReport report{.started = options_.clock->Now(),

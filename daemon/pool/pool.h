@@ -37,7 +37,6 @@ class Pool {
     absl::Duration max_queue_delay = absl::ZeroDuration();
     absl::Duration max_queue_wait = absl::InfiniteDuration();
     int max_queued_images = 4096;                     // per model version
-    bool lend_executors = false;                      // Submit() itself may run a lone quick task (BatchScheduler::Loan)
     EngineFactory* engines = nullptr;                 // not owned; required
     std::function<void()> on_serving_change = [] {};  // a model's serving() changed; on any thread, must not block
     const Clock* clock = SteadyClock();
@@ -77,8 +76,7 @@ class Pool {
   friend class PlacedModel;
   explicit Pool(Options options);
   void RunExecutor(int index);
-  absl::Status Submit(PlacedModel* placed, absl::Span<std::unique_ptr<Task>> tasks);
-  void RunBatch(int index, PlacedModel* placed, Batch* batch);
+  void RunBatch(int index, PlacedModel* placed, Batch* batch, std::vector<uint8_t>* pixels, std::vector<float>* scores);
   absl::Status Infer(InferenceEngine& engine, int num_images, std::vector<uint8_t>* pixels, std::vector<float>* scores);
   int PaddedSize(int num_images) const;
   absl::Status WarmUp(InferenceEngine& engine, CostModel* cost);  // adds what it took to `cost`
@@ -91,11 +89,6 @@ class Pool {
   std::vector<Device> executor_devices_;     // by executor
   std::vector<std::string> device_names_;    // by executor: "cpu", "cuda:1"
   std::vector<std::string> executor_names_;  // by executor: "cpu:0", "cuda:1:0"
-  struct Buffers {
-    std::vector<uint8_t> pixels;
-    std::vector<float> scores;
-  };
-  std::vector<Buffers> buffers_;  // by executor; of whoever runs in its place
   BatchScheduler scheduler_;
   JobThread repair_;
   std::vector<std::thread> executors_;

@@ -267,18 +267,6 @@ TEST_F(PoolTest, AnEngineThatAnswersNanIsNotPlaced) {
   EXPECT_FALSE(pool_->Place("m/1", model_).ok());
 }
 
-TEST_F(PoolTest, WithLentExecutorsEveryTaskIsAnsweredOnceAndRight) {
-  pool_ = *Pool::Create({.replicas = 2, .max_batch_size = 8, .lend_executors = true, .engines = &engines_});
-  placed_ = *pool_->Place("m/1", model_);
-  std::vector<std::thread> callers;
-  for (int caller = 0; caller < 4; ++caller) {
-    callers.emplace_back([&] {
-      for (int i = 0; i < 2000; ++i) EXPECT_EQ(Submit({i % 10}).get().scores[i % 10], 10);
-    });
-  }
-  for (std::thread& caller : callers) caller.join();
-}
-
 TEST_F(PoolTest, DrainRunsWhatWasAccepted) {
   Start(1, 2);
   engines_.control().Hold(true);
