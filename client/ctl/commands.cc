@@ -35,6 +35,12 @@ Row ModelRow(const v1::Model& model, const v1::ModelVersion& version) {
           accuracy.empty() ? "not stated" : accuracy};
 }
 
+// "mnist 1f3a..."; the server lists the live version first.
+std::string LiveOf(const v1::Model& model) {
+  return absl::StrCat(Printable(model.name()), " ",
+                      model.versions_size() > 0 ? Printable(model.versions(0).version()) : "");
+}
+
 // Columns as wide as their widest cell, two blanks between, none at the end.
 std::string FormatTable(const std::vector<Row>& rows) {
   std::string out;
@@ -101,6 +107,27 @@ ExitCode RunModels(const Flags& flags, Client* client) {
   }
   ExitCode code = kExitOk;
   PrintData(data, &code);
+  return code;
+}
+
+ExitCode RunReload(const Flags& flags, Client* client) {
+  const absl::StatusOr<v1::ReloadModelResponse> response = client->ReloadModel(flags.model, flags.force);
+  if (!response.ok()) return Fail(response.status());
+  ExitCode code = kExitOk;
+  const std::string live = LiveOf(response->model());
+  if (!response->changed()) {
+    PrintData(absl::StrCat(live, " is live, and its file has not changed\n"), &code);
+  } else if (PrintData(absl::StrCat(live, " is live\n"), &code)) {
+    PrintData(absl::StrCat("  gate: ", Printable(response->gate()), "\n"), &code);
+  }
+  return code;
+}
+
+ExitCode RunRollback(const Flags& flags, Client* client) {
+  const absl::StatusOr<v1::RollbackModelResponse> response = client->RollbackModel(flags.model);
+  if (!response.ok()) return Fail(response.status());
+  ExitCode code = kExitOk;
+  PrintData(absl::StrCat(LiveOf(response->model()), " is live again\n"), &code);
   return code;
 }
 

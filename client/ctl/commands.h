@@ -22,6 +22,8 @@ ExitCode Fail(const absl::Status& status);
 bool PrintData(absl::string_view data, ExitCode* code);
 
 ExitCode RunModels(const Flags& flags, Client* client);
+ExitCode RunReload(const Flags& flags, Client* client);
+ExitCode RunRollback(const Flags& flags, Client* client);
 ExitCode RunHealth(Client* client);
 ExitCode RunVersion(Client* client);
 

@@ -21,6 +21,7 @@ Examples:
   digitctl recognize img.png --show               draw what the model saw
   digitctl --server 10.0.0.7:50051 models         what a server serves
   until digitctl health; do sleep 1; done         wait for a server
+  digitctl model reload mnist                     the file has changed: check it and make it live
   digitctl bench --concurrency 1:64:2x            how fast it answers under load
 )";
 
@@ -42,6 +43,16 @@ constexpr char kModelsExamples[] = R"(Examples:
 
 Exit codes: 0 done, 2 wrong usage, 3 the server cannot be reached or did not answer in time, 4 it refused.)";
 
+constexpr char kModelExamples[] = R"(Examples:
+  digitctl model reload                           read the default model's file again, check it, make it live
+  digitctl model reload mnist --force             whatever the gate says
+  digitctl model rollback mnist                   back to the version before, at once
+  digitctl --admin-token-file token model reload  where the server asks for a token
+
+What was live serves on until the new version has passed its checks, and when it does not.
+Exit codes: 0 done, or nothing had changed; 2 wrong usage, 3 the server cannot be reached or did not answer in time,
+4 it refused: the reason is on standard error.)";
+
 constexpr char kHealthExamples[] = R"(Examples:
   digitctl health
   until digitctl health; do sleep 1; done         wait for a server
@@ -55,7 +66,8 @@ constexpr char kVersionExamples[] = R"(Examples:
 Exit codes: 0 done, 2 wrong usage, 3 the server cannot be reached or did not answer in time, 4 it refused.)";
 
 constexpr char kFooter[] = R"(Data goes to standard output, words go to standard error.
-Environment: DIGIT_SERVER is the default of --server; NO_COLOR turns colour off.
+Environment: DIGIT_SERVER is the default of --server, DIGIT_ADMIN_TOKEN_FILE of --admin-token-file; NO_COLOR turns
+colour off.
 Exit codes:
   0  done (also when the reader of our output has gone, as in `| head`)
   1  some picture was not recognised; `health`: the server is not serving, or not there;
@@ -127,6 +139,19 @@ std::variant<Flags, EarlyExit> ParseFlags(const std::vector<std::string>& args) 
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
+  app.add_option("--admin-token-file", flags.admin_token_file, "File with the token for `model`, if the server wants one")
+      ->envname("DIGIT_ADMIN_TOKEN_FILE")
+      ->type_name("FILE");
+  CLI::App* model = app.add_subcommand("model", "Reload a model from its file, or roll it back");
+  model->footer(kModelExamples);
+  model->require_subcommand(1);
+  CLI::App* reload = model->add_subcommand("reload", "Read its file again and make it live when it passes the gate");
+  reload->footer(kModelExamples);
+  reload->add_option("NAME", flags.model, "Name of the model; default: the server's")->type_name("");
+  reload->add_flag("--force", flags.force, "Also when the gate refuses it, or when it was rolled back before");
+  CLI::App* rollback = model->add_subcommand("rollback", "Make the version before the live one live again");
+  rollback->footer(kModelExamples);
+  rollback->add_option("NAME", flags.model, "Name of the model; default: the server's")->type_name("");
   CLI::App* health = app.add_subcommand("health", "Exit 0 when the server takes requests, 1 when not");
   health->footer(kHealthExamples);
   CLI::App* version = app.add_subcommand("version", "Print the versions of this program and of the server");
@@ -149,15 +174,17 @@ std::variant<Flags, EarlyExit> ParseFlags(const std::vector<std::string>& args) 
     if (parsed.empty() && error.get_name() == "RequiredError") {
       const std::vector<std::string> unknown = app.remaining();
       const std::string what = unknown.empty() ? "a command is needed" : absl::StrCat("'", unknown[0], "' is unknown");
-      return UsageError(absl::StrCat(what, "; the commands are recognize, models, health, version and bench"), "");
+      return UsageError(absl::StrCat(what, "; the commands are recognize, models, model, health, version and bench"), "");
     }
     return UsageError(error.what(), parsed.empty() ? "" : parsed[0]->get_name());
   }
   flags.command = *recognize ? Command::kRecognize
-                  : *models  ? Command::kModels
-                  : *health  ? Command::kHealth
-                  : *bench   ? Command::kBench
-                             : Command::kVersion;
+                  : *models   ? Command::kModels
+                  : *reload   ? Command::kReload
+                  : *rollback ? Command::kRollback
+                  : *health   ? Command::kHealth
+                  : *bench    ? Command::kBench
+                              : Command::kVersion;
   flags.output = kFormats.at(format);
   absl::ParseDuration(timeout, &flags.timeout);
   if (*bench) {

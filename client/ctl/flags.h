@@ -19,7 +19,7 @@ enum ExitCode {
   kExitRefused = 4,      // the server refused the request, or output could not be written
 };
 
-enum class Command { kRecognize, kModels, kHealth, kVersion, kBench };
+enum class Command { kRecognize, kModels, kReload, kRollback, kHealth, kVersion, kBench };
 enum class OutputFormat { kText, kJson, kCsv };
 
 struct Flags {
@@ -27,8 +27,10 @@ struct Flags {
   std::string server;  // as given, not yet checked
   absl::Duration timeout = absl::Seconds(10);
   OutputFormat output = OutputFormat::kText;
-  // Of `recognize` and `bench`:
-  std::string model;          // empty: the server's default
+  std::string admin_token_file;  // empty: none
+  // Of `recognize`, `bench` and `model`:
+  std::string model;  // empty: the server's default
+  bool force = false;  // of `model reload`
   std::string model_version;  // empty: the live one
   BenchOptions bench;
   // Of `recognize`:

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "base/file.h"
 #include "client/ctl/bench/bench_command.h"
 #include "client/ctl/commands.h"
@@ -17,7 +18,16 @@ namespace {
 
 ExitCode Run(const Flags& flags) {
   const Terminal terminal = DetectTerminal();
-  absl::StatusOr<std::unique_ptr<Client>> client = Client::Create({.server = flags.server, .timeout = flags.timeout});
+  ClientOptions options{.server = flags.server, .timeout = flags.timeout};
+  if (!flags.admin_token_file.empty()) {
+    const absl::StatusOr<std::string> token = ReadFile(flags.admin_token_file, /*max_bytes=*/4096);
+    if (!token.ok()) {
+      Complain(token.status().message());
+      return kExitUsage;
+    }
+    options.admin_token = std::string(absl::StripAsciiWhitespace(token->substr(0, token->find('\n'))));
+  }
+  absl::StatusOr<std::unique_ptr<Client>> client = Client::Create(std::move(options));
   if (!client.ok()) {
     Complain(client.status().message());
     return kExitUsage;
@@ -27,6 +37,10 @@ ExitCode Run(const Flags& flags) {
       return RunRecognize(flags, terminal, client->get());
     case Command::kModels:
       return RunModels(flags, client->get());
+    case Command::kReload:
+      return RunReload(flags, client->get());
+    case Command::kRollback:
+      return RunRollback(flags, client->get());
     case Command::kHealth:
       return RunHealth(client->get());
     case Command::kVersion:

@@ -98,6 +98,36 @@ absl::StatusOr<v1::Model> Client::GetModel(const std::string& name) {
   return std::move(*response.mutable_model());
 }
 
+// Not in the service config: an admin call that may have been done is not done again.
+absl::StatusOr<v1::ReloadModelResponse> Client::ReloadModel(const std::string& name, bool force) {
+  v1::ReloadModelRequest request;
+  request.set_model(name);
+  request.set_force(force);
+  v1::ReloadModelResponse response;
+  absl::Status status = Try([&](grpc::ClientContext* context) {
+    SendAdminToken(context);
+    return digits_->ReloadModel(context, request, &response);
+  });
+  if (!status.ok()) return status;
+  return response;
+}
+
+absl::StatusOr<v1::RollbackModelResponse> Client::RollbackModel(const std::string& name) {
+  v1::RollbackModelRequest request;
+  request.set_model(name);
+  v1::RollbackModelResponse response;
+  absl::Status status = Try([&](grpc::ClientContext* context) {
+    SendAdminToken(context);
+    return digits_->RollbackModel(context, request, &response);
+  });
+  if (!status.ok()) return status;
+  return response;
+}
+
+void Client::SendAdminToken(grpc::ClientContext* context) const {
+  if (!options_.admin_token.empty()) context->AddMetadata("authorization", "Bearer " + options_.admin_token);
+}
+
 absl::StatusOr<bool> Client::IsServing(const std::string& service) {
   grpc::health::v1::HealthCheckRequest request;
   request.set_service(service);

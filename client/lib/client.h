@@ -34,6 +34,7 @@ struct ClientOptions {
   absl::Duration timeout =
       absl::Seconds(10);              // of each call, retries included; above 0, at most 24 h; streams: see below
   int max_response_bytes = 16 << 20;  // the server's own message limit
+  std::string admin_token;            // sent with the calls that are for admins; empty: none
 };
 
 // Bounds on what a stream holds in memory: unanswered requests, kept to be sent again.
@@ -69,6 +70,10 @@ class Client {
   // Empty: the default model.
   absl::StatusOr<v1::Model> GetModel(const std::string& name);
 
+  // For admins. Empty `name`: the default model. Answers when the reload is done; the server's reason when it is not.
+  absl::StatusOr<v1::ReloadModelResponse> ReloadModel(const std::string& name, bool force);
+  absl::StatusOr<v1::RollbackModelResponse> RollbackModel(const std::string& name);
+
   // Whether the server (empty `service`: as a whole) takes requests now. One attempt, so that the answer is of now.
   absl::StatusOr<bool> IsServing(const std::string& service = "");
 
@@ -76,6 +81,8 @@ class Client {
 
  private:
   Client(ClientOptions options, std::shared_ptr<grpc::Channel> channel);
+
+  void SendAdminToken(grpc::ClientContext* context) const;
 
   // Runs `call` with a fresh context until it is not told to try again.
   template <typename Call>

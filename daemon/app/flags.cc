@@ -76,6 +76,13 @@ void AddOptions(CLI::App* app, DaemonConfig* config) {
       ->type_name("N");
   AddDuration(app, "--drain-timeout", &config->drain_timeout, "How long to wait for accepted requests when stopping");
   app->add_option("--log-level", config->log_level, "debug, info, warn, error or off")->type_name("LEVEL");
+  app->add_option("--watch", config->watch, "Reload a model when its file changes: true or false")->type_name("BOOL");
+  app->add_option("--gate-data", config->gate_data,
+                  "Folder with MNIST's files: a reload must not be worse on their validation images")
+      ->type_name("FOLDER");
+  app->add_option("--admin-token-file", config->admin_token_file,
+                  "File with the token that reload and rollback need; without it they work on loopback only")
+      ->type_name("FILE");
   app->add_flag("--access-log", config->access_log,
                 "Log a line for each answered Recognize call and stream message, with where its time went");
   app->add_flag("--reflection", config->reflection, "Serve grpc.reflection.v1alpha, for tools such as grpcurl");

@@ -2,8 +2,10 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
@@ -33,6 +35,7 @@ sigset_t BlockStopSignals() {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   return signals;
@@ -40,18 +43,19 @@ sigset_t BlockStopSignals() {
 
 // Waits for the stop signals on a thread of its own, because loading a model may take long, or for ever: a model file is
 // a program. Before Serve() the first one ends the process at once, for nothing has been accepted; after it, it is
-// handed to main(), and a second one ends the process without waiting for what is left.
+// handed to main(), and a second one ends the process without waiting for what is left. SIGHUP reloads models.
 class StopSignals {
  public:
   StopSignals() {
     StartThread("signals", [this, signals = BlockStopSignals()] { Run(signals); }).detach();  // ends with the process
   }
 
-  // Blocks until the first signal.
-  int Serve() {
+  // Blocks until the first signal that stops. Meanwhile `reload` runs for every SIGHUP, on the signals' thread.
+  int Serve(std::function<void()> reload) {
     MutexLock lock(&mu_);
-    serving_ = true;
+    reload_ = std::move(reload);
     while (received_ == 0) changed_.Wait(&mu_);
+    reload_ = [] {};
     return received_;
   }
 
@@ -61,7 +65,11 @@ class StopSignals {
       int signal = 0;
       sigwait(&signals, &signal);
       MutexLock lock(&mu_);
-      if (!serving_) End("stopped before it served", kExitOk);
+      if (signal == SIGHUP) {
+        if (reload_) reload_();
+        continue;
+      }
+      if (!reload_) End("stopped before it served", kExitOk);
       if (received_ != 0) End("stopped without finishing: a second signal", kExitFailure);
       received_ = signal;
       changed_.NotifyAll();
@@ -76,7 +84,7 @@ class StopSignals {
 
   Mutex mu_;
   CondVar changed_;
-  bool serving_ ABSL_GUARDED_BY(mu_) = false;
+  std::function<void()> reload_ ABSL_GUARDED_BY(mu_);  // null before Serve()
   int received_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
@@ -99,7 +107,10 @@ int Main(int argc, char** argv) {
     return daemon.status().code() == absl::StatusCode::kUnavailable ? kExitListen : kExitModel;
   }
   LogInfo("serving", {{"address", (*daemon)->address()}, {"build", BuildId()}});
-  const int signal = stop_signals.Serve();
+  const int signal = stop_signals.Serve([&daemon] {
+    LogInfo("reloading", {{"signal", "SIGHUP"}});
+    (*daemon)->ReloadAll();
+  });
   LogInfo("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
   (*daemon)->Stop();
   LogInfo("stopped");
