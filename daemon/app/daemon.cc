@@ -10,6 +10,8 @@
 #include "base/status.h"
 #include "base/threads.h"
 #include "daemon/app/listen_address.h"
+#include "daemon/app/reflection.h"
+#include "daemon/app/stream_drain.h"
 #include "daemon/pool/device_list.h"
 #include "daemon/pool/pool.h"
 #include "daemon/registry/model_registry.h"
@@ -40,6 +42,7 @@ Pool::Options PoolOptionsOf(const DaemonConfig& config, std::vector<Device> devi
           .max_queue_delay = config.max_queue_delay,
           .max_queue_wait = config.max_queue_wait,
           .max_queued_images = config.max_queued_images,
+          .lend_executors = true,
           .engines = engines};
 }
 
@@ -63,37 +66,6 @@ void RouteLibraryLogs() {
 }
 
 }  // namespace
-
-// While it exists, streams that nobody uses are ended, so that a drain waits for work only.
-class IdleStreamEnder {
- public:
-  explicit IdleStreamEnder(DigitServiceImpl* service)
-      : thread_(StartThread("drain", [this, service] { Run(service); })) {}
-  ~IdleStreamEnder() {
-    {
-      MutexLock lock(&mu_);
-      stop_ = true;
-    }
-    changed_.NotifyAll();
-    thread_.join();
-  }
-
- private:
-  void Run(DigitServiceImpl* service) {
-    // Long enough for a busy client's next message to arrive, short enough for no operator to notice.
-    constexpr absl::Duration kIdleFor = absl::Milliseconds(500);
-    MutexLock lock(&mu_);
-    while (!stop_) {
-      service->EndIdleStreams(kIdleFor);
-      SteadyClock()->WaitUntil(&changed_, &mu_, SteadyClock()->Now() + kIdleFor / 4);
-    }
-  }
-
-  Mutex mu_;
-  CondVar changed_;
-  bool stop_ ABSL_GUARDED_BY(mu_) = false;
-  std::thread thread_;
-};
 
 // In order of construction; destroyed in reverse.
 struct Daemon::Parts {
@@ -142,18 +114,22 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
     RETURN_IF_ERROR(parts.registry->Load(model.name, model.path, now));
   }
   parts.decode_pool = std::make_unique<DecodePool>(
-      DecodePool::Options{.threads = config.decode_threads > 0 ? config.decode_threads : UsableCores()});
+      DecodePool::Options{.threads = config.decode_threads > 0 ? config.decode_threads : UsableCores(),
+                          .max_queue_wait = config.max_queue_wait});
   parts.recognizer =
       std::make_unique<Recognizer>(Recognizer::Options{.max_images_per_call = config.max_images_per_call},
                                    parts.registry.get(), parts.decode_pool.get());
   parts.service = std::make_unique<DigitServiceImpl>(
-      DigitServiceImpl::Options{.max_unanswered_images = config.max_unanswered_images}, parts.recognizer.get(),
-      parts.registry.get());
+      DigitServiceImpl::Options{.max_unanswered_images = config.max_unanswered_images,
+                                .max_unanswered_bytes = static_cast<size_t>(config.max_message_bytes),
+                                .access_log = config.access_log},
+      parts.recognizer.get(), parts.registry.get());
 
   // The executors run already; gRPC's threads are started from here on and inherit this. Under overload, running what
   // was accepted must come before refusing more, or both suffer: goodput at ten times the peak is 0.90 of the peak with
   // it and 0.82 without (tests/bench/overload).
   GiveWayToOtherThreads(3);
+  if (config.reflection) RETURN_IF_ERROR(EnableReflection());
   grpc::ServerBuilder builder;
   LimitServer(config, &builder);
   int port = 0;
@@ -179,7 +155,10 @@ void Daemon::Stop() {
     parts.health.SetServing(false);
     parts.health.EndWatches();
     const SteadyTime give_up = SteadyClock()->Now() + parts.config.drain_timeout;
-    IdleStreamEnder idle_stream_ender(parts.service.get());
+    DigitServiceImpl* const service = parts.service.get();
+    StreamDrain streams({.timeout = parts.config.drain_timeout,
+                         .end_idle = [service](absl::Duration idle_for) { service->EndIdleStreams(idle_for); },
+                         .end_all = [service] { service->EndStreams(); }});
     parts.server->Shutdown(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(parts.config.drain_timeout));
     if (SteadyClock()->Now() >= give_up) {
       LogWarn("drain timed out, calls that were still open are cut",

@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "daemon/pool/device_list.h"
+#include "daemon/pool/pool.h"
 #include "daemon/registry/model_registry.h"
 
 namespace digit {
@@ -68,8 +69,13 @@ absl::Status Validate(const DaemonConfig& config) {
   if (!devices.ok()) problems.Add("devices", devices.status().message().substr(std::string("devices: ").size()));
   problems.OneOf("engine", config.engine, {"auto", "cpu", "torch"});
   problems.OneOf("log-level", config.log_level, {"debug", "info", "warn", "error", "off"});
+  if (config.access_log && config.log_level != "debug" && config.log_level != "info") {
+    problems.Add("access-log", absl::StrCat("is written at level info, which log-level ", config.log_level, " hides"));
+  }
   problems.Range("replicas", config.replicas, 0, 1024);
   problems.Range("max-batch-size", config.max_batch_size, 1, 1024);
+  const absl::Status sizes = CheckAllowedBatchSizes(config.allowed_batch_sizes, config.max_batch_size);
+  if (!sizes.ok()) problems.Add("allowed-batch-sizes", sizes.message());
   problems.Range("max-queued-images", config.max_queued_images, config.max_images_per_call, 1 << 24);
   problems.Range("max-images-per-call", config.max_images_per_call, 1, 1 << 20);
   problems.Range("max-unanswered-images", config.max_unanswered_images, 1, 1 << 20);
@@ -80,6 +86,9 @@ absl::Status Validate(const DaemonConfig& config) {
   }
   if (config.max_queue_wait <= absl::ZeroDuration() || config.max_queue_wait > absl::Hours(1)) {
     problems.Add("max-queue-wait", "must be above 0 and at most 1 h");
+  }
+  if (config.max_queue_delay >= config.max_queue_wait) {
+    problems.Add("max-queue-delay", "must be below max-queue-wait: else every lone request would be refused");
   }
   if (config.drain_timeout < absl::ZeroDuration() || config.drain_timeout > absl::Hours(1)) {
     problems.Add("drain-timeout", "must be in 0..1 h");
@@ -103,7 +112,8 @@ std::string FormatConfig(const DaemonConfig& config) {
                       "\nmax-unanswered-images = ", config.max_unanswered_images,
                       "\nmax-message-bytes = ", config.max_message_bytes, "\ndecode-threads = ", config.decode_threads,
                       "\ndrain-timeout = \"", absl::FormatDuration(config.drain_timeout), "\"\nlog-level = \"",
-                      config.log_level, "\"\n");
+                      config.log_level, "\"\naccess-log = ", config.access_log ? "true" : "false",
+                      "\nreflection = ", config.reflection ? "true" : "false", "\n");
 }
 
 }  // namespace digit

@@ -35,6 +35,8 @@ struct DaemonConfig {
   int decode_threads = 0;                            // 0: one per usable core
   absl::Duration drain_timeout = absl::Seconds(20);  // below Kubernetes' default grace of 30 s
   std::string log_level = "info";                    // debug, info, warn, error, off
+  bool access_log = false;                           // at info
+  bool reflection = false;                           // the service grpc.reflection.v1alpha
 };
 
 // Every problem at once, one a line: "listen: ...". Pure.

@@ -76,6 +76,9 @@ void AddOptions(CLI::App* app, DaemonConfig* config) {
       ->type_name("N");
   AddDuration(app, "--drain-timeout", &config->drain_timeout, "How long to wait for accepted requests when stopping");
   app->add_option("--log-level", config->log_level, "debug, info, warn, error or off")->type_name("LEVEL");
+  app->add_flag("--access-log", config->access_log,
+                "Log a line for each answered Recognize call and stream message, with where its time went");
+  app->add_flag("--reflection", config->reflection, "Serve grpc.reflection.v1alpha, for tools such as grpcurl");
   app->set_config("--config", "", "Read flags from this file, lines of key = value")->type_name("FILE");
 }
 
@@ -89,7 +92,7 @@ std::vector<std::string> WithEnvironment(const CLI::App& app, int argc, char** a
   };
   std::vector<std::string> from_environment;
   for (const CLI::Option* option : app.get_options()) {
-    if (option->get_lnames().empty() || option->get_type_size() == 0) continue;
+    if (option->get_lnames().empty() || (option->get_expected_max() == 0 && !option->get_configurable())) continue;
     const std::string flag = "--" + option->get_lnames().front();
     const char* value = std::getenv(EnvironmentNameOf(*option).c_str());
     if (value != nullptr && *value != '\0' && !is_given(flag)) from_environment.push_back(flag + "=" + value);
@@ -126,8 +129,8 @@ ParsedFlags ParseFlags(int argc, char** argv) {
   app.get_formatter()->column_width(34);
   app.allow_config_extras(false);
   AddOptions(&app, &parsed.config);
-  app.add_flag("--print-config", print_config, "Show the resulting settings and exit");
-  app.add_flag("--version", version, "Show the version and exit");
+  app.add_flag("--print-config", print_config, "Show the resulting settings and exit")->configurable(false);
+  app.add_flag("--version", version, "Show the version and exit")->configurable(false);
   try {
     std::vector<std::string> args = WithEnvironment(app, argc, argv);
     std::reverse(args.begin(), args.end());  // as CLI11 wants a vector

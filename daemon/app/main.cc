@@ -10,6 +10,8 @@
 #include "base/build_info.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/mutex.h"
+#include "base/threads.h"
 #include "daemon/app/daemon.h"
 #include "daemon/app/flags.h"
 
@@ -25,7 +27,7 @@ LogLevel LogLevelOf(const std::string& name) {
   return levels.at(name);
 }
 
-// Blocked in every thread, so that main() can wait for them.
+// Blocked in every thread but the one that waits for them.
 sigset_t BlockStopSignals() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -35,6 +37,48 @@ sigset_t BlockStopSignals() {
   std::signal(SIGPIPE, SIG_IGN);
   return signals;
 }
+
+// Waits for the stop signals on a thread of its own, because loading a model may take long, or for ever: a model file is
+// a program. Before Serve() the first one ends the process at once, for nothing has been accepted; after it, it is
+// handed to main(), and a second one ends the process without waiting for what is left.
+class StopSignals {
+ public:
+  StopSignals() {
+    StartThread("signals", [this, signals = BlockStopSignals()] { Run(signals); }).detach();  // ends with the process
+  }
+
+  // Blocks until the first signal.
+  int Serve() {
+    MutexLock lock(&mu_);
+    serving_ = true;
+    while (received_ == 0) changed_.Wait(&mu_);
+    return received_;
+  }
+
+ private:
+  void Run(const sigset_t& signals) {
+    while (true) {
+      int signal = 0;
+      sigwait(&signals, &signal);
+      MutexLock lock(&mu_);
+      if (!serving_) End("stopped before it served", kExitOk);
+      if (received_ != 0) End("stopped without finishing: a second signal", kExitFailure);
+      received_ = signal;
+      changed_.NotifyAll();
+    }
+  }
+
+  // Without destructors: main() may be anywhere.
+  [[noreturn]] static void End(const char* event, int code) {
+    LogWarn(event);
+    std::_Exit(code);
+  }
+
+  Mutex mu_;
+  CondVar changed_;
+  bool serving_ ABSL_GUARDED_BY(mu_) = false;
+  int received_ ABSL_GUARDED_BY(mu_) = 0;
+};
 
 int Main(int argc, char** argv) {
   OpenStandardDescriptors();
@@ -46,8 +90,8 @@ int Main(int argc, char** argv) {
   // One thread per executor: the libraries under the torch module must not start their own.
   setenv("OMP_NUM_THREADS", "1", 1);
   setenv("OPENBLAS_NUM_THREADS", "1", 1);
-  const sigset_t signals = BlockStopSignals();
   SetLogLevel(LogLevelOf(flags.config.log_level));
+  StopSignals& stop_signals = *new StopSignals;  // never deleted: its thread uses it
 
   absl::StatusOr<std::unique_ptr<Daemon>> daemon = Daemon::Start(flags.config, absl::Now());
   if (!daemon.ok()) {
@@ -55,8 +99,7 @@ int Main(int argc, char** argv) {
     return daemon.status().code() == absl::StatusCode::kUnavailable ? kExitListen : kExitModel;
   }
   LogInfo("serving", {{"address", (*daemon)->address()}, {"build", BuildId()}});
-  int signal = 0;
-  sigwait(&signals, &signal);
+  const int signal = stop_signals.Serve();
   LogInfo("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
   (*daemon)->Stop();
   LogInfo("stopped");

@@ -22,7 +22,7 @@ absl::Status Refuse(absl::string_view message, absl::Duration retry_after) {
 
 }  // namespace
 
-Prediction PredictWait(absl::Span<const absl::Duration> busy, absl::Duration ahead, absl::Duration batch) {
+Prediction PredictWait(absl::Span<const absl::Duration> busy, absl::Duration ahead, absl::Duration own) {
   absl::Duration soonest = absl::InfiniteDuration(), sum = absl::ZeroDuration();
   for (const absl::Duration left : busy) {
     soonest = std::min(soonest, left);
@@ -32,7 +32,7 @@ Prediction PredictWait(absl::Span<const absl::Duration> busy, absl::Duration ahe
   Prediction prediction;
   prediction.wait =
       ahead > absl::ZeroDuration() ? std::max(soonest, (sum + ahead) / static_cast<int64_t>(busy.size())) : soonest;
-  prediction.finish = prediction.wait + batch;
+  prediction.finish = prediction.wait + own;
   return prediction;
 }
 

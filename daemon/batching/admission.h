@@ -8,13 +8,13 @@
 namespace digit {
 
 struct Prediction {
-  absl::Duration wait;    // until the last of the new tasks starts
-  absl::Duration finish;  // until it is done
+  absl::Duration wait;    // until the first of the new tasks starts
+  absl::Duration finish;  // until the last one is done
 };
 
 // `busy`: what each executor that may run the work still needs for its current batch; not empty. `ahead`: executor time
-// of what runs before the last of the new tasks. `batch`: how long its batch will take.
-Prediction PredictWait(absl::Span<const absl::Duration> busy, absl::Duration ahead, absl::Duration batch);
+// of what runs before the first of the new tasks. `own`: how long all of them will take once it has started.
+Prediction PredictWait(absl::Span<const absl::Duration> busy, absl::Duration ahead, absl::Duration own);
 
 struct AdmissionLimits {
   absl::Duration max_queue_wait = absl::InfiniteDuration();

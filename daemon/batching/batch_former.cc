@@ -22,6 +22,7 @@ BatchFormer::BatchFormer(const Options& options)
 void BatchFormer::Add(std::unique_ptr<Task> task, SteadyTime now) {
   DIGIT_CHECK(task->num_images() >= 1 && task->num_images() <= options_.max_batch_size);
   task->set_entered(now);
+  task->set_due(now + std::min(options_.max_queue_delay, (task->deadline() - now) / 2));
   queues_[static_cast<int>(task->priority())].Add(std::move(task));
 }
 
@@ -30,8 +31,7 @@ SteadyTime BatchFormer::NextDue() const {
   if (options_.max_queue_delay == absl::ZeroDuration()) return SteadyTime();
   SteadyTime due = SteadyTime::InfiniteFuture();
   for (const FairQueue& queue : queues_) {
-    const SteadyTime entered = queue.OldestEntered();
-    due = std::min(due, queue.num_images() >= options_.max_batch_size ? entered : entered + options_.max_queue_delay);
+    due = std::min(due, queue.num_images() >= options_.max_batch_size ? queue.OldestEntered() : queue.EarliestDue());
   }
   return due;
 }
@@ -45,12 +45,12 @@ FairQueue& BatchFormer::NextQueue(SteadyTime now) {
   return aged && bulk_is_next_ ? bulk : interactive;
 }
 
-Batch BatchFormer::TakeReady(SteadyTime now, int max_images) {
+Batch BatchFormer::TakeReady(SteadyTime now, int max_images, bool no_delay) {
   Batch batch;
   FairQueue* queue = nullptr;
   const int limit = std::min(max_images, options_.max_batch_size);
   // A dead task can make a batch look due that no longer is; asking again for each task keeps the promise of the delay.
-  while (batch.num_images > 0 || NextDue() <= now) {
+  while (batch.num_images > 0 || no_delay || NextDue() <= now) {
     if (batch.tasks.empty()) queue = &NextQueue(now);
     const Task* next = queue->Front();
     if (next == nullptr) break;
@@ -58,7 +58,7 @@ Batch BatchFormer::TakeReady(SteadyTime now, int max_images) {
       batch.dead.push_back(queue->Pop());
       continue;
     }
-    if (now - next->entered() > options_.max_queue_wait) {
+    if (!next->follows() && now - next->entered() > options_.max_queue_wait) {
       batch.overdue.push_back(queue->Pop());
       continue;
     }
@@ -88,6 +88,10 @@ std::vector<std::unique_ptr<Task>> BatchFormer::TakeAll() {
     while (!queue.empty()) all.push_back(queue.Pop());
   }
   return all;
+}
+
+int BatchFormer::NumImagesOf(TaskClass task_class) const {
+  return queues_[static_cast<int>(task_class.priority)].num_images_of(task_class.flow);
 }
 
 int BatchFormer::ImagesAhead(TaskClass task_class, int num_images) const {

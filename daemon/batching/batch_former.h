@@ -4,8 +4,8 @@
 // A batch is of one priority: interactive tasks first, so that none is slowed by the company of bulk ones. Bulk tasks
 // run when no interactive one waits; once the oldest has waited for bulk_ageing, every other batch is theirs: neither
 // starves. Within a priority flows take turns (FairQueue). With max_queue_delay 0 (the default) whatever waits is due
-// at once: an idle executor never waits for company. With a delay, a batch is due when it is full or its oldest task
-// has waited that long. Not thread-safe.
+// at once: an idle executor never waits for company. With a delay, a batch is due when it is full, its oldest task
+// has waited that long, or a task has waited for half of the time until its deadline. Not thread-safe.
 #pragma once
 
 #include <array>
@@ -34,9 +34,10 @@ class BatchFormer {
   // When TakeReady() will next return something: in the past when a batch is due, InfiniteFuture() when empty.
   SteadyTime NextDue() const;
 
-  // At most `max_images` (and max_batch_size) images, if a batch is due at `now`, else an empty batch. Tasks met on the
-  // way that are cancelled or past their deadline come back in `dead`, those beyond max_queue_wait in `overdue`.
-  Batch TakeReady(SteadyTime now, int max_images);
+  // At most `max_images` (and max_batch_size) images, if a batch is due at `now` or `no_delay` says not to wait for that,
+  // else an empty batch. Tasks met on the way that are cancelled or past their deadline come back in `dead`, those
+  // beyond max_queue_wait in `overdue`.
+  Batch TakeReady(SteadyTime now, int max_images, bool no_delay = false);
 
   // Everything that waits, for shutdown.
   std::vector<std::unique_ptr<Task>> TakeAll();
@@ -44,6 +45,9 @@ class BatchFormer {
   // Images that may run before a new task of this class with `num_images`: what is ahead in its own flow, what other
   // flows may take in that time, and the same of the other priority. An estimate: later arrivals are not in it.
   int ImagesAhead(TaskClass task_class, int num_images) const;
+
+  // Of this priority and flow, waiting.
+  int NumImagesOf(TaskClass task_class) const;
 
   int num_images() const { return interactive().num_images() + bulk().num_images(); }
   bool empty() const { return num_images() == 0; }

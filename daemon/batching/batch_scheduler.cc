@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "base/retry_after.h"
 #include "base/status.h"
@@ -11,7 +12,7 @@
 namespace digit {
 
 // Guarded by the scheduler's mu_, but for what is constant.
-class BatchScheduler::Queue {
+class BatchScheduler::Queue : public std::enable_shared_from_this<Queue> {
  public:
   Queue(QueueOptions options, void* owner, int num_executors)
       : options(std::move(options)),
@@ -57,14 +58,15 @@ void FailAll(const std::vector<std::unique_ptr<Task>>& tasks, const absl::Status
   for (const std::unique_ptr<Task>& task : tasks) task->Fail(status);
 }
 
-absl::Status NoExecutorError(const std::string& model) {
+absl::Status NoExecutorError(const std::string& name) {
   return absl::UnavailableError(
-      absl::StrCat("no executor can run model ", model, " at the moment: its engines failed and are being rebuilt"));
+      absl::StrCat("no executor can run ", name, " at the moment: its engines failed and are being rebuilt"));
 }
 
 }  // namespace
 
-BatchScheduler::BatchScheduler(const Clock* clock, int num_executors) : clock_(clock), running_(num_executors) {}
+BatchScheduler::BatchScheduler(const Clock* clock, int num_executors)
+    : clock_(clock), running_(num_executors), waiting_(num_executors, false) {}
 
 BatchScheduler::~BatchScheduler() {
   std::vector<std::unique_ptr<Task>> left;
@@ -86,47 +88,93 @@ std::shared_ptr<BatchScheduler::Queue> BatchScheduler::AddQueue(QueueOptions opt
 
 void* BatchScheduler::OwnerOf(const Queue& queue) { return queue.owner; }
 
-absl::Status BatchScheduler::Submit(Queue* queue, absl::Span<std::unique_ptr<Task>> tasks) {
+absl::Status BatchScheduler::Submit(Queue* queue, absl::Span<std::unique_ptr<Task>> tasks, Loan* loan) {
   const SteadyTime now = clock_->Now();
   int num_images = 0;
   for (const std::unique_ptr<Task>& task : tasks) num_images += task->num_images();
   if (tasks[0]->cancelled()) return absl::CancelledError("the caller cancelled the request");
   if (tasks[0]->deadline() <= now) return absl::DeadlineExceededError("the deadline passed before the request waited");
+  const TaskClass task_class = {tasks[0]->priority(), tasks[0]->flow()};
   bool any_executor_will_do;
+  size_t num_executors;
   {
     MutexLock lock(&mu_);
-    if (shut_down_) return absl::UnavailableError("the server is shutting down");
-    if (queue->closed) {
-      return absl::UnavailableError(absl::StrCat("model ", queue->options.name, " is being unloaded"));
+    num_executors = running_.size();
+    RETURN_IF_ERROR(CheckAdmissionLocked(*queue, task_class, num_images, tasks[0]->deadline(), now));
+    if (loan != nullptr && tasks.size() == 1 && Lend(queue, &tasks[0], now, loan)) return absl::OkStatus();
+    const bool any_lent = std::any_of(running_.begin(), running_.end(), [](const Running& r) { return r.lent; });
+    any_executor_will_do = queue->num_usable == static_cast<int>(num_executors) && !any_lent;
+    for (size_t i = 0; i < tasks.size(); ++i) {
+      if (i > 0) tasks[i]->set_follows();
+      queue->former.Add(std::move(tasks[i]), now);
     }
-    RETURN_IF_ERROR(CheckAdmission(*queue, tasks, num_images, now));
-    any_executor_will_do = queue->num_usable == static_cast<int>(running_.size());
-    for (std::unique_ptr<Task>& task : tasks) queue->former.Add(std::move(task), now);
   }
-  if (tasks.size() == 1 && any_executor_will_do) {
-    work_due_.NotifyOne();
+  if (any_executor_will_do && tasks.size() < num_executors) {
+    for (size_t i = 0; i < tasks.size(); ++i) work_due_.NotifyOne();
   } else {
     work_due_.NotifyAll();
   }
   return absl::OkStatus();
 }
 
-absl::Status BatchScheduler::CheckAdmission(const Queue& queue, absl::Span<const std::unique_ptr<Task>> tasks,
-                                            int num_images, SteadyTime now) const {
+bool BatchScheduler::Lend(Queue* queue, std::unique_ptr<Task>* task, SteadyTime now, Loan* loan) {
+  if (queue->options.batching.max_queue_delay > absl::ZeroDuration()) return false;
+  int lender = -1;
+  for (int i = 0; i < static_cast<int>(running_.size()); ++i) {
+    if (running_[i].queue != nullptr) return false;
+    if (waiting_[i] && queue->usable[i]) lender = i;
+  }
+  if (lender < 0) return false;
+  const bool any_waits = std::any_of(queues_.begin(), queues_.end(), [](const auto& q) { return !q->former.empty(); });
+  const absl::Duration cost = queue->costs[lender].Predict((*task)->num_images());
+  if (any_waits || cost <= absl::ZeroDuration() || cost > kQuick) return false;
+  (*task)->set_entered(now);
+  loan->executor = lender;
+  loan->batch.num_images = (*task)->num_images();
+  loan->batch.reason = CutReason::kIdleExecutor;
+  loan->batch.tasks.push_back(std::move(*task));
+  StartRunning(lender, queue, loan->batch.num_images, now);
+  running_[lender].lent = true;
+  return true;
+}
+
+void BatchScheduler::Return(int executor) {
+  MutexLock lock(&mu_);
+  FinishRunning(executor, clock_->Now());
+  if (shut_down_) return work_due_.NotifyAll();
+  WakeForTheRest();
+}
+
+absl::Status BatchScheduler::CheckAdmission(const Queue& queue, TaskClass task_class, int num_images,
+                                            SteadyTime deadline) const {
+  const SteadyTime now = clock_->Now();
+  MutexLock lock(&mu_);
+  return CheckAdmissionLocked(queue, task_class, num_images, deadline, now);
+}
+
+absl::Status BatchScheduler::CheckAdmissionLocked(const Queue& queue, TaskClass task_class, int num_images,
+                                                  SteadyTime deadline, SteadyTime now) const {
+  if (shut_down_) return absl::UnavailableError("the server is shutting down");
+  if (queue.closed) return absl::UnavailableError(absl::StrCat(queue.options.name, " is being unloaded"));
   if (queue.num_usable == 0) return NoExecutorError(queue.options.name);
-  const int limit = queue.options.max_queued_images;
-  if (queue.former.num_images() + num_images > limit) {
-    return WithRetryAfter(absl::ResourceExhaustedError(absl::StrCat(
-                              "the queue of model ", queue.options.name, " holds ", queue.former.num_images(),
-                              " images; with ", num_images, " more it would exceed the limit of ", limit)),
-                          std::max(absl::Milliseconds(1), queue.CostOf(num_images) / queue.num_usable));
+  const int waiting = queue.former.num_images();
+  // Choudhury & Hahne 1998, "Dynamic Queue Length Thresholds": no flow fills the queue so that others are refused.
+  const int own_waiting = queue.former.NumImagesOf(task_class);
+  if (own_waiting + num_images > queue.options.max_queued_images - waiting) {
+    return WithRetryAfter(
+        absl::ResourceExhaustedError(absl::StrCat(
+            "the queue of ", queue.options.name, " holds ", waiting, " images, ", own_waiting,
+            " of them this caller's; ", num_images, " more are too many for its limit of ",
+            queue.options.max_queued_images, ", of which one caller may take as many as it leaves free")),
+        std::max(absl::Milliseconds(1), queue.CostOf(num_images) / queue.num_usable));
   }
-  std::vector<absl::Duration> busy;
-  busy.reserve(running_.size());
+  absl::InlinedVector<absl::Duration, 16> busy;
   for (size_t i = 0; i < running_.size(); ++i) {
-    if (queue.usable[i]) busy.push_back(std::max(absl::ZeroDuration(), running_[i].expected_end - now));
+    if (!queue.usable[i]) continue;
+    // What runs late will go on for about as long as it is late.
+    busy.push_back(running_[i].queue == nullptr ? absl::ZeroDuration()
+                                                : absl::AbsDuration(running_[i].expected_end - now));
   }
-  const TaskClass task_class = {tasks[0]->priority(), tasks[0]->flow()};
   const int ahead = queue.former.ImagesAhead(task_class, num_images);
   absl::Duration cost_ahead = queue.CostOf(ahead);
   for (const std::shared_ptr<Queue>& other : queues_) {
@@ -136,9 +184,10 @@ absl::Status BatchScheduler::CheckAdmission(const Queue& queue, absl::Span<const
     cost_ahead += other->CostOf(theirs);
   }
   // What has to wait will have company by then: its batch takes as long as a full one.
-  const absl::Duration before_last = queue.CostOf(num_images - tasks.back()->num_images());
-  return Admit(PredictWait(busy, cost_ahead + before_last, queue.CostOf(queue.options.batching.max_batch_size)),
-               {.max_queue_wait = queue.options.batching.max_queue_wait}, tasks[0]->deadline() - now);
+  const absl::Duration own = std::max(queue.CostOf(queue.options.batching.max_batch_size),
+                                      queue.CostOf(num_images) / queue.num_usable);
+  return Admit(PredictWait(busy, cost_ahead, own), {.max_queue_wait = queue.options.batching.max_queue_wait},
+               deadline - now);
 }
 
 bool BatchScheduler::TakeBatch(int executor, Work* work) {
@@ -148,14 +197,20 @@ bool BatchScheduler::TakeBatch(int executor, Work* work) {
       SteadyTime now = clock_->Now();
       SteadyTime next_due;
       FinishRunning(executor, now);
-      while (!TakeDue(executor, now, work, &next_due)) {
-        if (shut_down_ && next_due == SteadyTime::InfiniteFuture()) return false;
+      waiting_[executor] = true;
+      while (running_[executor].lent || !TakeDue(executor, now, work, &next_due)) {
+        if (running_[executor].lent) {
+          next_due = SteadyTime::InfiniteFuture();
+        } else if (shut_down_ && next_due == SteadyTime::InfiniteFuture()) {
+          return false;
+        }
         clock_->WaitUntil(&work_due_, &mu_, next_due);
         now = clock_->Now();
       }
+      waiting_[executor] = false;
+      WakeForTheRest();
       if (!work->batch.tasks.empty()) {
-        running_[executor] = {work->queue, work->batch.num_images, now,
-                              now + work->queue->costs[executor].Predict(work->batch.num_images)};
+        StartRunning(executor, work->queue.get(), work->batch.num_images, now);
       }
     }
     AnswerDead(work->batch);  // outside the lock: it calls out
@@ -163,6 +218,13 @@ bool BatchScheduler::TakeBatch(int executor, Work* work) {
     work->batch.overdue.clear();
     if (!work->batch.tasks.empty()) return true;
   }
+}
+
+void BatchScheduler::StartRunning(int executor, Queue* queue, int num_images, SteadyTime now) {
+  running_[executor] = {.queue = queue->shared_from_this(),
+                        .num_images = num_images,
+                        .since = now,
+                        .expected_end = now + queue->costs[executor].Predict(num_images)};
 }
 
 void BatchScheduler::FinishRunning(int executor, SteadyTime now) {
@@ -199,8 +261,7 @@ bool BatchScheduler::TakeDue(int executor, SteadyTime now, Work* work, SteadyTim
       // A quantum of max_batch_size is enough for any task, so a turn never passes in vain.
       const int max_batch_size = queue->former.options().max_batch_size;
       if (queue->deficit < max_batch_size) queue->deficit += max_batch_size;
-      // After Shutdown() nothing waits for company: `due` counts as now.
-      work->batch = queue->former.TakeReady(shut_down_ ? std::max(due, now) : now, queue->deficit);
+      work->batch = queue->former.TakeReady(now, queue->deficit, /*no_delay=*/shut_down_);
       queue->deficit -= work->batch.num_images;
       work->queue = queue;
       if (queue->deficit < max_batch_size || queue->former.empty()) ++turn_;
@@ -218,6 +279,17 @@ void BatchScheduler::ForgetClosedAndEmpty() {
   queues_.erase(std::remove_if(queues_.begin(), queues_.end(),
                                [](const std::shared_ptr<Queue>& q) { return q->closed && q->former.empty(); }),
                 queues_.end());
+}
+
+void BatchScheduler::WakeForTheRest() {
+  bool any_waiting = false, any_executor_will_do = true;
+  for (const std::shared_ptr<Queue>& queue : queues_) {
+    if (queue->former.empty()) continue;
+    any_waiting = true;
+    if (queue->num_usable < static_cast<int>(running_.size())) any_executor_will_do = false;
+  }
+  if (!any_waiting) return;
+  any_executor_will_do ? work_due_.NotifyOne() : work_due_.NotifyAll();
 }
 
 void BatchScheduler::CloseQueue(Queue* queue) {

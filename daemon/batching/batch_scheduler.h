@@ -26,16 +26,23 @@ namespace digit {
 class BatchScheduler {
  public:
   struct QueueOptions {
-    std::string name;               // "mnist/3f2a", for messages
+    std::string name;               // "model mnist/3f2a", for messages
     BatchFormer::Options batching;  // its max_queue_wait is also the bound on the predicted wait
     CostModel cost;                 // what is known beforehand, from warm-up
-    int max_queued_images = 4096;   // beyond this Submit() refuses; guess, until measured
+    // Beyond this Submit() refuses; a flow may hold as much as it leaves free, so that others find room. Guess.
+    int max_queued_images = 4096;
   };
   // One version's queue. Opaque; made by AddQueue, closed by CloseQueue.
   class Queue;
   struct Work {
     std::shared_ptr<Queue> queue;  // whose batch this is
     Batch batch;                   // never empty; `dead` already answered
+  };
+
+  // An executor's place, taken by the thread that submits: waking another one would cost more than the work.
+  struct Loan {
+    int executor = -1;  // -1: none
+    Batch batch;        // the submitted task
   };
 
   // Executors are numbered 0 .. num_executors - 1, at least one. `clock` is not owned.
@@ -47,10 +54,20 @@ class BatchScheduler {
   static void* OwnerOf(const Queue& queue);
 
   // Never blocks. All or nothing: on OK each task is handed out or failed exactly once, on an executor; on error the
-  // tasks stay with the caller and Fail() is not called. `tasks` are of one class and have one deadline; not empty.
+  // tasks stay with the caller and Fail() is not called. `tasks` are one request's: of one class and with one deadline;
+  // not empty. max_queue_wait bounds the wait of the first; the others follow it.
   // RESOURCE_EXHAUSTED, with the time to retry after: full, would wait longer than max_queue_wait, or would miss the
   // deadline. UNAVAILABLE: closed, shut down, or no executor is usable. DEADLINE_EXCEEDED, CANCELLED: too late already.
-  absl::Status Submit(Queue* queue, absl::Span<std::unique_ptr<Task>> tasks) ABSL_LOCKS_EXCLUDED(mu_);
+  // With `loan`: a lone task that finds all executors idle, and is predicted to take at most kQuick, may be handed out
+  // right there. The caller then runs loan->batch as executor loan->executor would, and calls Return().
+  absl::Status Submit(Queue* queue, absl::Span<std::unique_ptr<Task>> tasks, Loan* loan = nullptr)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  void Return(int executor) ABSL_LOCKS_EXCLUDED(mu_);
+  static constexpr absl::Duration kQuick = absl::Microseconds(100);  // guess: twice what it takes to wake a thread
+
+  // What Submit() would say now to a request like this, without one: for work that comes before it. Never blocks.
+  absl::Status CheckAdmission(const Queue& queue, TaskClass task_class, int num_images, SteadyTime deadline) const
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   // Blocks until a batch is due that `executor` may run. Calling it says that the executor's last batch, if any, is
   // done; its time goes into the cost model. False after Shutdown(), once nothing waits any more.
@@ -73,20 +90,29 @@ class BatchScheduler {
     std::shared_ptr<Queue> queue;  // null: idle
     int num_images = 0;
     SteadyTime since, expected_end;
+    bool lent = false;  // by another thread
   };
 
-  absl::Status CheckAdmission(const Queue& queue, absl::Span<const std::unique_ptr<Task>> tasks, int num_images,
-                              SteadyTime now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status CheckAdmissionLocked(const Queue& queue, TaskClass task_class, int num_images, SteadyTime deadline,
+                                    SteadyTime now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool Lend(Queue* queue, std::unique_ptr<Task>* task, SteadyTime now, Loan* loan)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void StartRunning(int executor, Queue* queue, int num_images, SteadyTime now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FinishRunning(int executor, SteadyTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The next batch that is due by deficit round robin, or an empty one and when to look again.
   bool TakeDue(int executor, SteadyTime now, Work* work, SteadyTime* next_due) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ForgetClosedAndEmpty() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // After a take: it may have used up a notification that was for more than it took, or the only timed wait for what is
+  // not due yet. One executor wakes the next.
+  void WakeForTheRest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Clock* const clock_;
 
   mutable Mutex mu_;
   CondVar work_due_;
   std::vector<Running> running_ ABSL_GUARDED_BY(mu_);  // by executor
+  std::vector<bool> waiting_ ABSL_GUARDED_BY(mu_);     // by executor: it is in TakeBatch() and has nothing to do
   std::vector<std::shared_ptr<Queue>> queues_ ABSL_GUARDED_BY(mu_);
   size_t turn_ ABSL_GUARDED_BY(mu_) = 0;  // index into queues_: whose turn it is
   bool shut_down_ ABSL_GUARDED_BY(mu_) = false;

@@ -54,6 +54,14 @@ SteadyTime FairQueue::OldestEntered() const {
   return oldest;
 }
 
+SteadyTime FairQueue::EarliestDue() const {
+  SteadyTime earliest = SteadyTime::InfiniteFuture();
+  for (const Flow& flow : flows_) {
+    for (const std::unique_ptr<Task>& task : flow.tasks) earliest = std::min(earliest, task->due());
+  }
+  return earliest;
+}
+
 int FairQueue::num_images_of(FlowId flow) const {
   const auto found = by_id_.find(flow);
   return found == by_id_.end() ? 0 : found->second->num_images;

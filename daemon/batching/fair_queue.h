@@ -28,6 +28,8 @@ class FairQueue {
 
   // When the longest-waiting task entered; InfiniteFuture() when empty. O(flows).
   SteadyTime OldestEntered() const;
+  // The earliest Task::due(); InfiniteFuture() when empty. O(tasks).
+  SteadyTime EarliestDue() const;
 
   int num_images() const { return num_images_; }
   int num_flows() const { return static_cast<int>(flows_.size()); }  // that wait

@@ -37,6 +37,11 @@ class Task {
   FlowId flow() const { return class_.flow; }
   SteadyTime entered() const { return entered_; }
   void set_entered(SteadyTime now) { entered_ = now; }
+  SteadyTime due() const { return due_; }  // when it need not wait for company any longer
+  void set_due(SteadyTime due) { due_ = due; }
+  // Another task of the same request is ahead of it in its flow: it goes where that one went, and is never overdue.
+  bool follows() const { return follows_; }
+  void set_follows() { follows_ = true; }
 
   // Whether the caller has gone. Any thread; must not block.
   virtual bool cancelled() const = 0;
@@ -47,7 +52,8 @@ class Task {
   const int num_images_;
   const SteadyTime deadline_;
   const TaskClass class_;
-  SteadyTime entered_;
+  SteadyTime entered_, due_;
+  bool follows_ = false;
 };
 
 enum class CutReason { kNone, kIdleExecutor, kFull, kDelay };

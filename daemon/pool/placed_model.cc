@@ -15,7 +15,8 @@ PlacedModel::PlacedModel(Pool* pool, std::shared_ptr<const Model> model,
       num_classes_(engines.front()->num_classes()),
       engine_name_(engines.front()->name()),
       engines_(std::move(engines)),
-      num_working_(static_cast<int>(engines_.size())) {
+      num_working_(static_cast<int>(engines_.size())),
+      failures_(engines_.size()) {
   for (const std::string& executor : pool->executor_names()) states_.push_back({.executor = executor});
 }
 
@@ -24,12 +25,25 @@ PlacedModel::~PlacedModel() {
 }
 
 absl::Status PlacedModel::Submit(absl::Span<std::unique_ptr<Task>> tasks) {
-  return pool_->scheduler_.Submit(queue_.get(), tasks);
+  return pool_->Submit(this, tasks);
+}
+
+absl::Status PlacedModel::CheckAdmission(TaskClass task_class, int num_images, SteadyTime deadline) const {
+  return pool_->scheduler_.CheckAdmission(*queue_, task_class, num_images, deadline);
 }
 
 std::vector<EngineState> PlacedModel::engine_states() const {
   MutexLock lock(&mu_);
   return states_;
+}
+
+int PlacedModel::CountFailure(int executor, SteadyTime now) {
+  constexpr absl::Duration kForgiven = absl::Minutes(1);  // the longest pause before a rebuild
+  MutexLock lock(&mu_);
+  Failures& failures = failures_[executor];
+  if (now - failures.last > RepairPause(std::max(1, failures.in_a_row)) + kForgiven) failures.in_a_row = 0;
+  failures.last = now;
+  return ++failures.in_a_row;
 }
 
 bool PlacedModel::SetWorking(int executor, bool working, absl::string_view error) {

@@ -30,8 +30,12 @@ class PlacedModel : public std::enable_shared_from_this<PlacedModel> {
  public:
   ~PlacedModel();
 
-  // Never blocks; all or nothing, as BatchScheduler::Submit. Tasks must be InferenceTasks of 1..max_batch_size images.
+  // All or nothing, as BatchScheduler::Submit. Never blocks, but may run a lone quick task itself and answer it before it
+  // returns (Pool::Options::lend_executors). Tasks must be InferenceTasks of 1..max_batch_size images.
   absl::Status Submit(absl::Span<std::unique_ptr<Task>> tasks);
+
+  // Whether Submit() would let a request like this in now.
+  absl::Status CheckAdmission(TaskClass task_class, int num_images, SteadyTime deadline) const;
 
   // Whether at least one engine works.
   bool serving() const { return num_working_.load(std::memory_order_relaxed) > 0; }
@@ -44,6 +48,8 @@ class PlacedModel : public std::enable_shared_from_this<PlacedModel> {
 
  private:
   friend class Pool;
+  // Counts a failure and says how many there have been in a row: a minute of work forgives those before.
+  int CountFailure(int executor, SteadyTime now) ABSL_LOCKS_EXCLUDED(mu_);
   // Returns whether that changed serving().
   bool SetWorking(int executor, bool working, absl::string_view error) ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -61,7 +67,12 @@ class PlacedModel : public std::enable_shared_from_this<PlacedModel> {
   std::atomic<int> num_working_;
 
   mutable Mutex mu_;
+  struct Failures {
+    int in_a_row = 0;
+    SteadyTime last;
+  };
   std::vector<EngineState> states_ ABSL_GUARDED_BY(mu_);  // by executor
+  std::vector<Failures> failures_ ABSL_GUARDED_BY(mu_);   // by executor
 };
 
 }  // namespace digit

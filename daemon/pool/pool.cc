@@ -21,13 +21,6 @@ bool AllFinite(absl::Span<const float> values) {
   return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
 }
 
-absl::Status CheckAllowedSizes(const std::vector<int>& sizes, int max_batch_size) {
-  const bool ascending = std::adjacent_find(sizes.begin(), sizes.end(), std::greater_equal<>()) == sizes.end();
-  if (sizes.empty() || (ascending && sizes.front() >= 1 && sizes.back() == max_batch_size)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("allowed_batch_sizes is ", absl::StrJoin(sizes, ","),
-                                                 ", must ascend and end with max_batch_size, ", max_batch_size));
-}
-
 // The caller may have gone while the batch was on its way to the executor.
 absl::Status WhyNotToRun(const Task& task, SteadyTime now) {
   if (task.cancelled()) return absl::CancelledError("the caller cancelled the request");
@@ -36,6 +29,13 @@ absl::Status WhyNotToRun(const Task& task, SteadyTime now) {
 }
 
 }  // namespace
+
+absl::Status CheckAllowedBatchSizes(const std::vector<int>& sizes, int max_batch_size) {
+  const bool ascending = std::adjacent_find(sizes.begin(), sizes.end(), std::greater_equal<>()) == sizes.end();
+  if (sizes.empty() || (ascending && sizes.front() >= 1 && sizes.back() == max_batch_size)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("is ", absl::StrJoin(sizes, ","),
+                                                 ", must ascend and end with max_batch_size, ", max_batch_size));
+}
 
 absl::StatusOr<std::unique_ptr<Pool>> Pool::Create(Options options) {
   if (options.devices.empty()) return absl::InvalidArgumentError("pool: no devices");
@@ -46,12 +46,14 @@ absl::StatusOr<std::unique_ptr<Pool>> Pool::Create(Options options) {
     return absl::InvalidArgumentError(
         absl::StrCat("max_batch_size is ", options.max_batch_size, ", must be in 1..", kMaxBatchSize));
   }
-  RETURN_IF_ERROR(CheckAllowedSizes(options.allowed_batch_sizes, options.max_batch_size));
+  const absl::Status sizes = CheckAllowedBatchSizes(options.allowed_batch_sizes, options.max_batch_size);
+  if (!sizes.ok()) return absl::InvalidArgumentError(absl::StrCat("allowed_batch_sizes ", sizes.message()));
   return std::unique_ptr<Pool>(new Pool(std::move(options)));
 }
 
 Pool::Pool(Options options)
     : options_(std::move(options)),
+      buffers_(options_.devices.size() * options_.replicas),
       scheduler_(options_.clock, static_cast<int>(options_.devices.size()) * options_.replicas),
       repair_(options_.clock) {
   for (const Device& device : options_.devices) {
@@ -90,7 +92,7 @@ absl::StatusOr<std::shared_ptr<PlacedModel>> Pool::Place(const std::string& name
   }
   std::shared_ptr<PlacedModel> placed(
       new PlacedModel(this, std::move(model), std::move(engines), options_.max_batch_size));
-  placed->queue_ = scheduler_.AddQueue({.name = name,
+  placed->queue_ = scheduler_.AddQueue({.name = absl::StrCat("model ", name),
                                         .batching = {.max_batch_size = options_.max_batch_size,
                                                      .max_queue_delay = options_.max_queue_delay,
                                                      .max_queue_wait = options_.max_queue_wait},
@@ -103,17 +105,21 @@ absl::StatusOr<std::shared_ptr<PlacedModel>> Pool::Place(const std::string& name
 absl::Status Pool::WarmUp(InferenceEngine& engine, CostModel* cost) {
   std::vector<int> sizes = options_.allowed_batch_sizes;
   if (sizes.empty()) {
-    for (int n = 1; n < options_.max_batch_size; n *= 2) sizes.push_back(n);
+    constexpr int kAll = 64;  // beyond it powers of two will do: all would take seconds
+    for (int n = 1; n < options_.max_batch_size; n = n < kAll ? n + 1 : n * 2) sizes.push_back(n);
     sizes.push_back(options_.max_batch_size);
   }
-  std::vector<uint8_t> pixels(static_cast<size_t>(options_.max_batch_size) * kImagePixels);
+  std::vector<uint8_t> pixels;
   std::vector<float> scores;
-  for (const bool is_first_round : {true, false}) {  // in the first one an engine allocates and compiles
-    for (int n : sizes) {
-      const SteadyTime start = options_.clock->Now();
-      RETURN_IF_ERROR(Infer(engine, n, &pixels, &scores));
-      if (!is_first_round) cost->Observe(n, options_.clock->Now() - start);
-    }
+  const auto infer = [&](int n) {
+    pixels.assign(static_cast<size_t>(n) * kImagePixels, uint8_t{128});  // grey: blank ones cost our engine less
+    return Infer(engine, n, &pixels, &scores);
+  };
+  for (int n : sizes) RETURN_IF_ERROR(infer(n));  // here an engine allocates and compiles
+  for (int n = 1; n <= options_.max_batch_size; n *= 4) {
+    const SteadyTime start = options_.clock->Now();
+    RETURN_IF_ERROR(infer(n));
+    cost->Observe(n, options_.clock->Now() - start);
   }
   return absl::OkStatus();
 }
@@ -137,19 +143,28 @@ absl::Status Pool::Infer(InferenceEngine& engine, int num_images, std::vector<ui
 }
 
 void Pool::RunExecutor(int index) {
-  std::vector<uint8_t> pixels;
-  std::vector<float> scores;
   BatchScheduler::Work work;
   while (scheduler_.TakeBatch(index, &work)) {
     auto* placed = static_cast<PlacedModel*>(BatchScheduler::OwnerOf(*work.queue));
-    RunBatch(index, placed, &work.batch, &pixels, &scores);
+    RunBatch(index, placed, &work.batch);
     work = {};
   }
 }
 
+absl::Status Pool::Submit(PlacedModel* placed, absl::Span<std::unique_ptr<Task>> tasks) {
+  BatchScheduler::Loan loan;
+  RETURN_IF_ERROR(scheduler_.Submit(placed->queue_.get(), tasks, options_.lend_executors ? &loan : nullptr));
+  if (loan.executor >= 0) {
+    RunBatch(loan.executor, placed, &loan.batch);
+    scheduler_.Return(loan.executor);
+  }
+  return absl::OkStatus();
+}
+
 // `placed` is alive while any task of the batch is: each holds on to it.
-void Pool::RunBatch(int index, PlacedModel* placed, Batch* batch, std::vector<uint8_t>* pixels,
-                    std::vector<float>* scores) {
+void Pool::RunBatch(int index, PlacedModel* placed, Batch* batch) {
+  std::vector<uint8_t>* const pixels = &buffers_[index].pixels;
+  std::vector<float>* const scores = &buffers_[index].scores;
   InferenceEngine& engine = *placed->engines_[index];
   const size_t classes = engine.num_classes();
   BatchReport report{.started = options_.clock->Now(),
@@ -194,7 +209,7 @@ void Pool::TakeOut(int executor, PlacedModel* placed, const absl::Status& why) {
                                 {"error", why}});
   scheduler_.SetUsable(placed->queue_.get(), executor, false);
   if (placed->SetWorking(executor, false, why.message())) options_.on_serving_change();
-  RepairLater(executor, placed, 1);
+  RepairLater(executor, placed, placed->CountFailure(executor, options_.clock->Now()));
 }
 
 void Pool::RepairLater(int executor, PlacedModel* placed, int attempt) {

@@ -23,6 +23,9 @@
 
 namespace digit {
 
+// OK when empty, or ascending from 1 or more and ending with `max_batch_size`; else INVALID_ARGUMENT: "is 1,8, must ...".
+absl::Status CheckAllowedBatchSizes(const std::vector<int>& sizes, int max_batch_size);
+
 class Pool {
  public:
   struct Options {
@@ -33,6 +36,7 @@ class Pool {
     absl::Duration max_queue_delay = absl::ZeroDuration();
     absl::Duration max_queue_wait = absl::InfiniteDuration();
     int max_queued_images = 4096;                     // per model version
+    bool lend_executors = false;                      // Submit() itself may run a lone quick task (BatchScheduler::Loan)
     EngineFactory* engines = nullptr;                 // not owned; required
     std::function<void()> on_serving_change = [] {};  // a model's serving() changed; on any thread, must not block
     const Clock* clock = SteadyClock();
@@ -44,7 +48,7 @@ class Pool {
   ~Pool();
 
   // Makes an engine for every executor, checks one of each device against the model's reference inputs and runs every
-  // allowed (or power-of-two) batch size twice, all on the calling thread: slow. `name` is for messages. Fits the
+  // batch size that may come once, all on the calling thread: slow. `name` is for messages. Fits the
   // model's spec to the engine (FitSpec), which is the last change to it.
   absl::StatusOr<std::shared_ptr<PlacedModel>> Place(const std::string& name, std::shared_ptr<Model> model);
 
@@ -58,7 +62,8 @@ class Pool {
   friend class PlacedModel;
   explicit Pool(Options options);
   void RunExecutor(int index);
-  void RunBatch(int index, PlacedModel* placed, Batch* batch, std::vector<uint8_t>* pixels, std::vector<float>* scores);
+  absl::Status Submit(PlacedModel* placed, absl::Span<std::unique_ptr<Task>> tasks);
+  void RunBatch(int index, PlacedModel* placed, Batch* batch);
   absl::Status Infer(InferenceEngine& engine, int num_images, std::vector<uint8_t>* pixels, std::vector<float>* scores);
   int PaddedSize(int num_images) const;
   absl::Status WarmUp(InferenceEngine& engine, CostModel* cost);  // adds what it took to `cost`
@@ -71,6 +76,11 @@ class Pool {
   std::vector<Device> executor_devices_;     // by executor
   std::vector<std::string> device_names_;    // by executor: "cpu", "cuda:1"
   std::vector<std::string> executor_names_;  // by executor: "cpu:0", "cuda:1:0"
+  struct Buffers {
+    std::vector<uint8_t> pixels;
+    std::vector<float> scores;
+  };
+  std::vector<Buffers> buffers_;  // by executor; of whoever runs in its place
   BatchScheduler scheduler_;
   EngineRepair repair_;
   std::vector<std::thread> executors_;

@@ -1,10 +1,17 @@
 #include "daemon/rpc/codec.h"
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
+#include "base/log.h"
 #include "daemon/rpc/status_mapping.h"
 
 namespace digit {
 namespace {
+
+constexpr size_t kMaxLoggedName = 64;  // bytes, of a name that no model need have
 
 ImageInput DecodeImage(const v1::Image& image) {
   switch (image.source_case()) {
@@ -66,13 +73,29 @@ v1::CutReason EncodeCutReason(CutReason reason) {
   return v1::CUT_REASON_UNSPECIFIED;
 }
 
-void EncodeImage(const ImageResult& image, const ModelSpec& spec, v1::Result* out) {
-  if (image.framed) out->set_pixels(image.pixels.data(), image.pixels.size());
+// PublicMessage(), but only once for each failure of a call: the images of a chunk share its fate, and one bug should
+// be one line of the log with one id.
+class ImageMessages {
+ public:
+  std::string Of(const absl::Status& status) {
+    if (!IsHidden(status)) return PublicMessage(status);
+    for (const auto& [known, message] : hidden_) {
+      if (known == status) return message;
+    }
+    return hidden_.emplace_back(status, PublicMessage(status)).second;
+  }
+
+ private:
+  std::vector<std::pair<absl::Status, std::string>> hidden_;  // as many as chunks that failed, at most
+};
+
+void EncodeImage(const ImageResult& image, const ModelSpec& spec, ImageMessages* messages, v1::Result* out) {
+  if (!image.pixels.empty()) out->set_pixels(image.pixels);
   if (!image.status.ok()) {
     v1::ImageError* error = out->mutable_error();
     error->set_code(static_cast<int>(image.status.code()));
     error->set_reason(EncodeReason(image.reason));
-    error->set_message(PublicMessage(image.status));
+    error->set_message(messages->Of(image.status));
     return;
   }
   v1::Prediction* prediction = out->mutable_prediction();
@@ -108,9 +131,24 @@ absl::string_view NameOf(CutReason reason) {
   return "none";
 }
 
+// "PRIORITY_UNSPECIFIED (0), PRIORITY_INTERACTIVE (1) or ..."
+std::string AllowedPriorities() {
+  std::string names;
+  for (int value = v1::Priority_MIN; value <= v1::Priority_MAX; ++value) {
+    const absl::string_view separator = value == v1::Priority_MIN ? "" : value == v1::Priority_MAX ? " or " : ", ";
+    absl::StrAppend(&names, separator, v1::Priority_Name(value), " (", value, ")");
+  }
+  return names;
+}
+
 }  // namespace
 
-RecognizeCall DecodeRecognize(const v1::RecognizeRequest& request) {
+absl::StatusOr<RecognizeCall> DecodeRecognize(const v1::RecognizeRequest& request) {
+  const int priority = request.options().priority();
+  if (!v1::Priority_IsValid(priority)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("options.priority is ", priority, ", must be ", AllowedPriorities()));
+  }
   RecognizeCall call;
   call.model = request.model();
   call.version = request.version();
@@ -118,7 +156,7 @@ RecognizeCall DecodeRecognize(const v1::RecognizeRequest& request) {
   for (const v1::Image& image : request.images()) call.images.push_back(DecodeImage(image));
   call.packed_pixels = request.packed_pixels();
   call.include_pixels = request.options().include_pixels();
-  if (request.options().priority() == v1::PRIORITY_BULK) call.task_class.priority = Priority::kBulk;
+  if (priority == v1::PRIORITY_BULK) call.task_class.priority = Priority::kBulk;
   return call;
 }
 
@@ -127,7 +165,10 @@ void EncodeRecognize(const RecognizeResult& result, const v1::RecognizeOptions& 
   response->set_model(result.model->name);
   response->set_version(result.model->version);
   response->mutable_results()->Reserve(static_cast<int>(result.images.size()));
-  for (const ImageResult& image : result.images) EncodeImage(image, result.model->model->spec, response->add_results());
+  ImageMessages messages;
+  for (const ImageResult& image : result.images) {
+    EncodeImage(image, result.model->model->spec, &messages, response->add_results());
+  }
   if (options.include_timing()) EncodeTiming(result.timing, response->mutable_timing());
 }
 
@@ -138,6 +179,21 @@ std::string FormatTimingLine(const RecognizeResult& result) {
       "us compute=", absl::ToInt64Microseconds(timing.batch.compute), "us batch=", timing.batch.batch_size,
       " cut=", NameOf(timing.batch.reason), " executor=", timing.batch.executor, " device=", timing.batch.device,
       " engine=", timing.batch.engine, " model=", result.model->name, "/", result.model->version);
+}
+
+std::string FormatAccessLine(const AnsweredCall& call, const absl::StatusOr<RecognizeResult>& result,
+                             absl::string_view message) {
+  const size_t images = call.request.images_size() + call.request.packed_pixels().size() / kImagePixels;
+  const std::string line =
+      FormatLogLine("call", {{"method", call.method},
+                             {"code", result.ok() ? "OK" : absl::StatusCodeToString(result.status().code())},
+                             {"images", images},
+                             {"peer", call.peer},
+                             {"duration", absl::StrCat(absl::ToInt64Microseconds(call.took), "us")}});
+  if (result.ok()) return absl::StrCat(line, " ", FormatTimingLine(*result));
+  std::string model = SafeText(call.request.model(), kMaxLoggedName);
+  if (!call.request.version().empty()) absl::StrAppend(&model, "/", SafeText(call.request.version(), kMaxLoggedName));
+  return FormatLogLine(line, {{"model", model}, {"message", message}});
 }
 
 void EncodeModel(const LiveModel& model, bool is_default, v1::Model* out) {

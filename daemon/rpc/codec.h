@@ -1,20 +1,39 @@
-// Messages of digit.v1 <-> the value types of daemon/serving. No logic, no copies of image bytes.
+// Messages of digit.v1 <-> the value types of daemon/serving. No copies of image bytes.
 #pragma once
 
+#include <string>
+
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "daemon/serving/recognizer.h"
 #include "digit/v1/digit.pb.h"
 
 namespace digit {
 
 // The call points into `request`, which must outlive it. Deadline and cancellation are the transport's to set.
-RecognizeCall DecodeRecognize(const v1::RecognizeRequest& request);
+// INVALID_ARGUMENT names an enum that has a value which digit.proto does not know.
+absl::StatusOr<RecognizeCall> DecodeRecognize(const v1::RecognizeRequest& request);
 
 void EncodeRecognize(const RecognizeResult& result, const v1::RecognizeOptions& options,
                      v1::RecognizeResponse* response);
 
 // The trailer digit-timing, as digit.proto describes it.
 std::string FormatTimingLine(const RecognizeResult& result);
+
+// An answered Recognize, or message of a RecognizeStream.
+struct AnsweredCall {
+  absl::string_view method;
+  const v1::RecognizeRequest& request;
+  std::string peer;
+  absl::Duration took;  // from arrival to answer
+};
+
+// The access log's line; FormatTimingLine() is its end, or for a failure `message`, which the client gets:
+//   call method=Recognize code=OK images=1 peer=ipv4:127.0.0.1:4711 duration=93us decode=0us queue=12us ...
+//   call method=Recognize code=NOT_FOUND images=1 peer=... duration=9us model=x message="no model 'x'"
+std::string FormatAccessLine(const AnsweredCall& call, const absl::StatusOr<RecognizeResult>& result,
+                             absl::string_view message);
 
 void EncodeModel(const LiveModel& model, bool is_default, v1::Model* out);
 

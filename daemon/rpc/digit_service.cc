@@ -3,10 +3,12 @@
 #include <atomic>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
 #include "base/build_info.h"
+#include "base/log.h"
 #include "base/retry_after.h"
 #include "daemon/rpc/codec.h"
 #include "daemon/rpc/deadline.h"
@@ -24,21 +26,19 @@ FlowId FlowOf(const grpc::CallbackServerContext& context) { return absl::HashOf(
 // One unary call. Deletes itself when gRPC is done with it, which is after Finish().
 class RecognizeReactor final : public grpc::ServerUnaryReactor {
  public:
-  void Start(Recognizer* recognizer, SteadyTime deadline, grpc::CallbackServerContext* context,
-             const v1::RecognizeRequest* request, v1::RecognizeResponse* response) {
-    RecognizeCall call = DecodeRecognize(*request);
-    call.task_class.flow = FlowOf(*context);
-    call.deadline = deadline;
-    call.cancelled = cancelled_;
-    recognizer->Recognize(std::move(call), [this, context, request, response](absl::StatusOr<RecognizeResult> result) {
-      if (result.ok()) {
-        EncodeRecognize(*result, request->options(), response);
-        context->AddTrailingMetadata("digit-timing", FormatTimingLine(*result));
-      } else if (const auto retry_after = RetryAfterOf(result.status())) {
-        context->AddTrailingMetadata(kRetryPushback, absl::StrCat(absl::ToInt64Milliseconds(*retry_after)));
-      }
-      Finish(ToGrpcStatus(result.status()));
-    });
+  // `access_log`: the clock to time it by, or nullptr for none.
+  RecognizeReactor(grpc::CallbackServerContext* context, RecognizeMessages* messages, const Clock* access_log)
+      : context_(context), messages_(messages), access_log_(access_log) {
+    if (access_log_ != nullptr) arrived_ = access_log_->Now();
+  }
+
+  void Start(Recognizer* recognizer, SteadyTime deadline) {
+    absl::StatusOr<RecognizeCall> call = DecodeRecognize(*messages_->request());
+    if (!call.ok()) return Answer(call.status());
+    call->task_class.flow = FlowOf(*context_);
+    call->deadline = deadline;
+    call->cancelled = cancelled_;
+    recognizer->Recognize(*std::move(call), [this](absl::StatusOr<RecognizeResult> result) { Answer(result); });
   }
   void OnCancel() override { cancelled_->store(true, std::memory_order_relaxed); }
   void OnDone() override { delete this; }
@@ -46,47 +46,95 @@ class RecognizeReactor final : public grpc::ServerUnaryReactor {
   bool InternalInlineable() override { return true; }
 
  private:
+  void Answer(const absl::StatusOr<RecognizeResult>& result) {
+    if (result.ok()) {
+      EncodeRecognize(*result, messages_->request()->options(), messages_->NewResponse());
+      context_->AddTrailingMetadata("digit-timing", FormatTimingLine(*result));
+    } else if (const auto retry_after = RetryAfterOf(result.status())) {
+      context_->AddTrailingMetadata(kRetryPushback, absl::StrCat(absl::ToInt64Milliseconds(*retry_after)));
+    }
+    grpc::Status status = ToGrpcStatus(result.status());
+    if (access_log_ != nullptr) {
+      LogInfo(FormatAccessLine({"Recognize", *messages_->request(), context_->peer(), access_log_->Now() - arrived_},
+                               result, status.error_message()));
+    }
+    messages_->FreeRequest();  // the core is done with it; a client that does not read must not hold it
+    Finish(std::move(status));
+  }
+
+  grpc::CallbackServerContext* const context_;
+  RecognizeMessages* const messages_;
+  const Clock* const access_log_;
+  SteadyTime arrived_;
   const std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 }  // namespace
 
 DigitServiceImpl::DigitServiceImpl(const Options& options, Recognizer* recognizer, const ModelRegistry* registry)
-    : options_(options), recognizer_(recognizer), registry_(registry) {}
+    : options_(options), recognizer_(recognizer), registry_(registry) {
+  SetMessageAllocatorFor_Recognize(&allocator_);
+}
 
-grpc::ServerUnaryReactor* DigitServiceImpl::Recognize(grpc::CallbackServerContext* context,
-                                                      const v1::RecognizeRequest* request,
-                                                      v1::RecognizeResponse* response) {
-  auto* reactor = new RecognizeReactor;
-  reactor->Start(recognizer_, DeadlineOf(*context, *options_.clock), context, request, response);
+grpc::ServerUnaryReactor* DigitServiceImpl::Recognize(grpc::CallbackServerContext* context, const v1::RecognizeRequest*,
+                                                      v1::RecognizeResponse*) {
+  auto* messages = static_cast<RecognizeMessages*>(context->GetRpcAllocatorState());  // allocator_ made it
+  auto* reactor = new RecognizeReactor(context, messages, options_.access_log ? options_.clock : nullptr);
+  reactor->Start(recognizer_, DeadlineOf(*context, *options_.clock));
   return reactor;
 }
 
 grpc::ServerBidiReactor<v1::RecognizeStreamRequest, v1::RecognizeStreamResponse>* DigitServiceImpl::RecognizeStream(
     grpc::CallbackServerContext* context) {
   static std::atomic<FlowId> next_stream{0};
-  auto* stream = new RecognizeStreamReactor({.max_unanswered_images = options_.max_unanswered_images,
-                                             .flow = next_stream.fetch_add(1) & ~kConnectionFlow,
-                                             .deadline = DeadlineOf(*context, *options_.clock),
-                                             .clock = options_.clock,
-                                             .on_done =
-                                                 [this](RecognizeStreamReactor* done) {
-                                                   MutexLock lock(&mu_);
-                                                   streams_.erase(done);
-                                                 }},
-                                            recognizer_);
+  const auto stream = std::make_shared<RecognizeStreamReactor>(
+      RecognizeStreamReactor::Options{.max_unanswered_images = options_.max_unanswered_images,
+                                      .max_unanswered_bytes = options_.max_unanswered_bytes,
+                                      .flow = next_stream.fetch_add(1) & ~kConnectionFlow,
+                                      .deadline = DeadlineOf(*context, *options_.clock),
+                                      .clock = options_.clock,
+                                      .peer = options_.access_log ? context->peer() : "",
+                                      .slots = &slots_,
+                                      .on_done = [this](RecognizeStreamReactor* done) { Forget(done); }},
+      recognizer_);
+  bool ending = false;
   {
     MutexLock lock(&mu_);
-    streams_.insert(stream);
+    streams_.emplace(stream.get(), stream);
+    ending = ending_;
   }
-  stream->Start();
-  return stream;
+  if (ending) {
+    stream->End();
+  } else {
+    stream->Start();
+  }
+  return stream.get();
+}
+
+void DigitServiceImpl::Forget(RecognizeStreamReactor* stream) {
+  decltype(streams_)::node_type done;  // deleted outside the lock
+  MutexLock lock(&mu_);
+  done = streams_.extract(stream);
+}
+
+std::vector<std::shared_ptr<RecognizeStreamReactor>> DigitServiceImpl::Streams() {
+  std::vector<std::shared_ptr<RecognizeStreamReactor>> streams;
+  MutexLock lock(&mu_);
+  for (const auto& [_, stream] : streams_) streams.push_back(stream);
+  return streams;
 }
 
 void DigitServiceImpl::EndIdleStreams(absl::Duration idle_for) {
   const SteadyTime since = options_.clock->Now() - idle_for;
-  MutexLock lock(&mu_);
-  for (RecognizeStreamReactor* stream : streams_) stream->EndIfIdle(since);
+  for (const auto& stream : Streams()) stream->EndIfIdle(since);
+}
+
+void DigitServiceImpl::EndStreams() {
+  {
+    MutexLock lock(&mu_);
+    ending_ = true;
+  }
+  for (const auto& stream : Streams()) stream->End();
 }
 
 grpc::ServerUnaryReactor* DigitServiceImpl::ListModels(grpc::CallbackServerContext* context,

@@ -1,30 +1,38 @@
 // digit.v1.DigitService over gRPC's callback API: decode, call the core, encode.
 //
-// Threads: gRPC's; answers are finished on decode and executor threads. Holds no state but the list of open streams.
+// Threads: gRPC's; answers are finished on decode and executor threads. Holds no state but the list
+// of open streams and recycled messages.
 #pragma once
 
-#include <set>
+#include <map>
+#include <memory>
+#include <vector>
 
 #include "base/mutex.h"
 #include "daemon/registry/model_registry.h"
+#include "daemon/rpc/recognize_messages.h"
+#include "daemon/rpc/recognize_stream.h"
 #include "daemon/serving/recognizer.h"
 #include "digit/v1/digit.grpc.pb.h"
 
 namespace digit {
 
-class RecognizeStreamReactor;
-
 class DigitServiceImpl final : public v1::DigitService::CallbackService {
  public:
   struct Options {
-    int max_unanswered_images = 256;     // per stream; beyond it the stream is not read
-    const Clock* clock = SteadyClock();  // not owned
+    int max_unanswered_images = 256;         // per stream; from here on the stream is not read
+    size_t max_unanswered_bytes = 16 << 20;  // the same; a stream may hold one message more
+    bool access_log = false;                 // one line for each answered call and stream message
+    const Clock* clock = SteadyClock();      // not owned
   };
   DigitServiceImpl(const Options& options, Recognizer* recognizer, const ModelRegistry* registry);  // neither owned
 
   // Ends the streams on which nothing is unanswered and nothing has moved for `idle_for`, with UNAVAILABLE. For
   // shutdown: the server waits for open streams. Thread-safe.
   void EndIdleStreams(absl::Duration idle_for) ABSL_LOCKS_EXCLUDED(mu_);
+  // Reads no stream any more, answers what was read and then ends them, with UNAVAILABLE; new streams end at once.
+  // Does not wait. Thread-safe.
+  void EndStreams() ABSL_LOCKS_EXCLUDED(mu_);
 
   grpc::ServerUnaryReactor* Recognize(grpc::CallbackServerContext* context, const v1::RecognizeRequest* request,
                                       v1::RecognizeResponse* response) override;
@@ -36,12 +44,19 @@ class DigitServiceImpl final : public v1::DigitService::CallbackService {
                                      v1::GetModelResponse* response) override;
 
  private:
+  void Forget(RecognizeStreamReactor* stream) ABSL_LOCKS_EXCLUDED(mu_);
+  std::vector<std::shared_ptr<RecognizeStreamReactor>> Streams() ABSL_LOCKS_EXCLUDED(mu_);
+
   const Options options_;
   Recognizer* const recognizer_;
   const ModelRegistry* const registry_;
+  RecognizeAllocator allocator_;
+  FreeList<StreamSlot> slots_{128};  // of all streams, some 18 KiB each
 
   Mutex mu_;
-  std::set<RecognizeStreamReactor*> streams_ ABSL_GUARDED_BY(mu_);  // each takes itself out and is then gone
+  // Each until its OnDone(), and a moment longer while somebody ends it.
+  std::map<RecognizeStreamReactor*, std::shared_ptr<RecognizeStreamReactor>> streams_ ABSL_GUARDED_BY(mu_);
+  bool ending_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace digit

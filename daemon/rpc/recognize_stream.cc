@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/log.h"
 #include "base/retry_after.h"
 #include "daemon/rpc/codec.h"
 #include "daemon/rpc/status_mapping.h"
@@ -27,22 +28,39 @@ absl::StatusOr<SteadyTime> DeadlineOf(const v1::RecognizeStreamRequest& request,
   return std::min(rpc_deadline, now + timeout);
 }
 
+void EncodeStreamError(const absl::Status& status, v1::StreamError* error) {
+  error->set_code(static_cast<int>(status.code()));
+  error->set_message(PublicMessage(status));
+  if (const auto retry_after = RetryAfterOf(status)) {
+    error->mutable_retry_after()->set_seconds(absl::ToInt64Seconds(*retry_after));
+    error->mutable_retry_after()->set_nanos(
+        static_cast<int>(absl::ToInt64Nanoseconds(*retry_after % absl::Seconds(1))));
+  }
+}
+
 }  // namespace
 
 RecognizeStreamReactor::RecognizeStreamReactor(const Options& options, Recognizer* recognizer)
     : options_(options), recognizer_(recognizer), last_active_(options.clock->Now()) {}
 
+void RecognizeStreamReactor::Start() {
+  Next next;
+  {
+    MutexLock lock(&mu_);
+    next = Decide();
+  }
+  Run(next);
+}
+
 void RecognizeStreamReactor::OnReadDone(bool ok) {
-  Slot* slot = nullptr;
+  StreamSlot* slot = nullptr;
   if (ok) {
-    auto owned = std::make_unique<Slot>();
-    slot = owned.get();
-    slot->request = std::move(incoming_);
-    incoming_.Clear();
+    incoming_->bytes = incoming_->request.get()->ByteSizeLong();
     MutexLock lock(&mu_);
     if (finished_) return;
-    last_active_ = options_.clock->Now();
-    slots_.push_back(std::move(owned));
+    incoming_->arrived = last_active_ = options_.clock->Now();
+    slot = slots_.emplace_back(std::move(incoming_)).get();
+    unanswered_bytes_ += slot->bytes;
   }
   if (slot != nullptr) Recognize(slot);  // may answer before it returns
   Next next;
@@ -55,100 +73,141 @@ void RecognizeStreamReactor::OnReadDone(bool ok) {
   Run(next);
 }
 
-void RecognizeStreamReactor::Recognize(Slot* slot) {
-  RecognizeCall call = DecodeRecognize(slot->request.request());
-  slot->response.set_id(slot->request.id());
-  slot->weight = std::max(1, Recognizer::CountImages(call));
+void RecognizeStreamReactor::Recognize(StreamSlot* slot) {
+  const v1::RecognizeStreamRequest& request = *slot->request.get();
+  absl::StatusOr<RecognizeCall> call = DecodeRecognize(request.request());
   {
     MutexLock lock(&mu_);
-    unanswered_ += slot->weight;
+    slot->images = call.ok() ? std::max(1, Recognizer::CountImages(*call)) : 1;
+    unanswered_images_ += slot->images;
   }
-  call.task_class.flow = options_.flow;
-  call.cancelled = cancelled_;
-  const absl::StatusOr<SteadyTime> deadline = DeadlineOf(slot->request, options_.deadline, options_.clock->Now());
+  if (!call.ok()) return Answer(slot, call.status());
+  const absl::StatusOr<SteadyTime> deadline = DeadlineOf(request, options_.deadline, options_.clock->Now());
   if (!deadline.ok()) return Answer(slot, deadline.status());
-  call.deadline = *deadline;
-  recognizer_->Recognize(std::move(call),
-                         [this, slot](absl::StatusOr<RecognizeResult> result) { Answer(slot, std::move(result)); });
+  call->task_class.flow = options_.flow;
+  call->cancelled = cancelled_;
+  call->deadline = *deadline;
+  recognizer_->Recognize(*std::move(call),
+                         [this, slot](absl::StatusOr<RecognizeResult> result) { Answer(slot, result); });
 }
 
-void RecognizeStreamReactor::Answer(Slot* slot, absl::StatusOr<RecognizeResult> result) {
+void RecognizeStreamReactor::Answer(StreamSlot* slot, const absl::StatusOr<RecognizeResult>& result) {
+  const v1::RecognizeStreamRequest& request = *slot->request.get();
+  v1::RecognizeStreamResponse* response = slot->response.New();
+  response->set_id(request.id());
   if (result.ok()) {
-    EncodeRecognize(*result, slot->request.request().options(), slot->response.mutable_response());
+    EncodeRecognize(*result, request.request().options(), response->mutable_response());
   } else {
-    v1::StreamError* error = slot->response.mutable_error();
-    error->set_code(static_cast<int>(result.status().code()));
-    error->set_message(PublicMessage(result.status()));
-    if (const auto retry_after = RetryAfterOf(result.status())) {
-      error->mutable_retry_after()->set_seconds(absl::ToInt64Seconds(*retry_after));
-      error->mutable_retry_after()->set_nanos(
-          static_cast<int>(absl::ToInt64Nanoseconds(*retry_after % absl::Seconds(1))));
-    }
+    EncodeStreamError(result.status(), response->mutable_error());
   }
+  if (!options_.peer.empty()) {
+    LogInfo(
+        FormatAccessLine({"RecognizeStream", request.request(), options_.peer, options_.clock->Now() - slot->arrived},
+                         result, response->error().message()));
+  }
+  slot->request.Drop();  // the core is done with it
   Next next;
   {
     MutexLock lock(&mu_);
     slot->answered = true;
+    unanswered_bytes_ -= slot->bytes;
     next = Decide();
   }
   Run(next);
 }
 
 void RecognizeStreamReactor::OnWriteDone(bool ok) {
+  std::unique_ptr<StreamSlot> written;
   Next next;
   {
     MutexLock lock(&mu_);
     writing_ = false;
     last_active_ = options_.clock->Now();
     if (!ok) broken_ = true;
-    unanswered_ -= slots_.front()->weight;
-    slots_.pop_front();
+    written = TakeFirst();
+    next = Decide();
+  }
+  written->response.Drop();
+  options_.slots->Give(std::move(written));
+  Run(next);
+}
+
+void RecognizeStreamReactor::EndIfIdle(SteadyTime since) {
+  Next next;
+  {
+    MutexLock lock(&mu_);
+    if (!slots_.empty() || last_active_ > since) return;
+    ending_ = true;
     next = Decide();
   }
   Run(next);
 }
 
-void RecognizeStreamReactor::EndIfIdle(SteadyTime since) {
+void RecognizeStreamReactor::End() {
+  Next next;
   {
     MutexLock lock(&mu_);
-    if (finished_ || !slots_.empty() || last_active_ > since) return;
-    finished_ = true;
+    ending_ = true;
+    next = Decide();
   }
-  Finish(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the server is stopping; nothing was unanswered"));
+  Run(next);
 }
 
-void RecognizeStreamReactor::OnDone() {
-  if (options_.on_done) options_.on_done(this);
-  delete this;
+std::unique_ptr<StreamSlot> RecognizeStreamReactor::TakeFirst() {
+  std::unique_ptr<StreamSlot> first = std::move(slots_.front());
+  slots_.pop_front();
+  unanswered_images_ -= first->images;
+  first->answered = false;
+  return first;
 }
 
 RecognizeStreamReactor::Next RecognizeStreamReactor::Decide() {
   Next next;
   if (finished_) return next;
-  while (broken_ && !writing_ && !slots_.empty() && slots_.front()->answered) {
-    unanswered_ -= slots_.front()->weight;
-    slots_.pop_front();
-  }
+  while (broken_ && !writing_ && !slots_.empty() && slots_.front()->answered) TakeFirst();
   if (!writing_ && !slots_.empty() && slots_.front()->answered) {
     writing_ = true;
-    next.write = &slots_.front()->response;
+    next.write = slots_.front()->response.get();
+    next.more_follows = slots_.size() > 1 && slots_[1]->answered;
   }
-  if (!reading_ && !read_all_ && unanswered_ < options_.max_unanswered_images) {
+  if (!reading_ && !read_all_ && !ending_ && unanswered_images_ < options_.max_unanswered_images &&
+      unanswered_bytes_ < options_.max_unanswered_bytes) {
     reading_ = true;
     next.read = true;
   }
-  if (!reading_ && read_all_ && slots_.empty()) {
+  // A read that is under way does not keep a stream that is ending: nothing may ever come. Nor does `this` survive
+  // Finish() for long, so nobody may be about to start an operation.
+  const bool read_enough = ending_ || (read_all_ && !reading_);
+  if (read_enough && slots_.empty() && starting_ == 0) {
     finished_ = true;
     next.finish = true;
+    next.read_all = read_all_;
+  } else if (next.write != nullptr || next.read) {
+    ++starting_;
   }
   return next;
 }
 
-// Started outside the lock. When `finish` is set nothing else is under way, so `this` may be gone right after Finish().
-void RecognizeStreamReactor::Run(const Next& next) {
-  if (next.write != nullptr) StartWrite(next.write);
-  if (next.read) StartRead(&incoming_);
-  if (next.finish) Finish(grpc::Status::OK);
+// Starts operations outside the lock, as their reactions may run inside: `starting_` keeps the stream alive meanwhile.
+void RecognizeStreamReactor::Run(Next next) {
+  while (next.write != nullptr || next.read) {
+    if (next.write != nullptr) {
+      grpc::WriteOptions options;
+      if (next.more_follows) options.set_buffer_hint();
+      StartWrite(next.write, options);
+    }
+    if (next.read) {
+      incoming_ = options_.slots->Take();
+      StartRead(incoming_->request.New());
+    }
+    MutexLock lock(&mu_);
+    --starting_;
+    next = Decide();
+  }
+  if (!next.finish) return;
+  Finish(next.read_all
+             ? grpc::Status::OK
+             : grpc::Status(grpc::StatusCode::UNAVAILABLE, "the server is stopping; send again what has no answer"));
 }
 
 }  // namespace digit

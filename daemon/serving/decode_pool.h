@@ -1,39 +1,47 @@
 // Threads that turn image files into framed pixels, so that no gRPC thread and no executor ever decodes.
 //
-// Bounded: at most max_queued jobs wait; beyond that Submit() refuses. Threads: options.threads, named "decode-0",
-// joined by the destructor. Thread-safe.
+// Scheduled like batches, by a BatchScheduler of its own with batches of one picture: bounded in pictures and in
+// predicted wait, fair across callers, interactive before bulk, and what is cancelled or late is never decoded.
+// Threads: options.threads, named "decode-0", joined by the destructor. Thread-safe.
 #pragma once
 
-#include <deque>
-#include <functional>
+#include <memory>
 #include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
-#include "base/mutex.h"
+#include "absl/types/span.h"
+#include "base/clock.h"
+#include "daemon/batching/batch_scheduler.h"
 
 namespace digit {
+
+// One picture to decode.
+class DecodeTask : public Task {
+ public:
+  DecodeTask(SteadyTime deadline, TaskClass task_class) : Task(1, deadline, task_class) {}
+  virtual void Run() = 0;  // on a decode thread
+};
 
 class DecodePool {
  public:
   struct Options {
     int threads = 1;
-    int max_queued = 4096;  // images; guess: at 12 MiB each the message limit bounds the bytes long before
+    int max_queued = 4096;  // pictures; guess: at 12 MiB each the message limit bounds the bytes long before
+    absl::Duration max_queue_wait = absl::InfiniteDuration();
+    const Clock* clock = SteadyClock();  // not owned
   };
   explicit DecodePool(const Options& options);
   ~DecodePool();  // runs what was accepted
 
-  // All or nothing: RESOURCE_EXHAUSTED when the jobs do not all fit. Jobs run in any order, on decode threads.
-  absl::Status Submit(std::vector<std::function<void()>> jobs) ABSL_LOCKS_EXCLUDED(mu_);
+  // Never blocks. `tasks` are DecodeTasks, one request's pictures; all or nothing, as BatchScheduler::Submit.
+  absl::Status Submit(absl::Span<std::unique_ptr<Task>> tasks);
 
  private:
-  void RunThread() ABSL_LOCKS_EXCLUDED(mu_);
+  void RunThread(int index);
 
-  const Options options_;
-  Mutex mu_;
-  CondVar job_waits_;
-  std::deque<std::function<void()>> jobs_ ABSL_GUARDED_BY(mu_);
-  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  BatchScheduler scheduler_;
+  const std::shared_ptr<BatchScheduler::Queue> queue_;
   std::vector<std::thread> threads_;
 };
 

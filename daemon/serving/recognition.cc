@@ -4,7 +4,9 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
+#include "base/status.h"
 
 namespace digit {
 namespace {
@@ -37,7 +39,7 @@ ErrorReason ReasonOf(const absl::Status& chunk_error) {
 }
 
 bool IsBlank(const uint8_t* pixels) {
-  return std::all_of(pixels, pixels + kImagePixels, [](uint8_t p) { return p == 0; });
+  return pixels[0] == 0 && std::memcmp(pixels, pixels + 1, kImagePixels - 1) == 0;  // each is as its neighbour
 }
 
 void SetError(ErrorReason reason, absl::string_view message, ImageResult* result) {
@@ -47,13 +49,30 @@ void SetError(ErrorReason reason, absl::string_view message, ImageResult* result
 
 }  // namespace
 
+// One picture of the call on its way through the decode pool.
+class Recognition::PictureTask : public DecodeTask {
+ public:
+  PictureTask(std::shared_ptr<Recognition> recognition, int image)
+      : DecodeTask(recognition->call_.deadline, recognition->call_.task_class),
+        recognition_(std::move(recognition)),
+        image_(image) {}
+
+  bool cancelled() const override { return recognition_->IsCancelled(); }
+  void Run() override { recognition_->Decode(image_); }
+  void Fail(const absl::Status& status) override { recognition_->FailDecoding(image_, status); }
+
+ private:
+  const std::shared_ptr<Recognition> recognition_;
+  const int image_;
+};
+
 // Up to max_batch_size images of the call, run together.
 class Recognition::ChunkTask : public InferenceTask {
  public:
-  ChunkTask(std::shared_ptr<Recognition> recognition, std::vector<int> indices, const RecognizeCall& call)
-      : InferenceTask(static_cast<int>(indices.size()), call.deadline, call.task_class),
+  ChunkTask(std::shared_ptr<Recognition> recognition, absl::Span<const int> indices)
+      : InferenceTask(static_cast<int>(indices.size()), recognition->call_.deadline, recognition->call_.task_class),
         recognition_(std::move(recognition)),
-        indices_(std::move(indices)) {}
+        indices_(indices) {}
 
   bool cancelled() const override { return recognition_->IsCancelled(); }
   void PackPixels(uint8_t* destination) const override { recognition_->FillChunk(indices_, destination); }
@@ -64,7 +83,7 @@ class Recognition::ChunkTask : public InferenceTask {
 
  private:
   const std::shared_ptr<Recognition> recognition_;
-  const std::vector<int> indices_;  // into result_.images
+  const absl::Span<const int> indices_;  // into recognition_->runnable_
 };
 
 Recognition::Recognition(RecognizeCall call, ModelHandle model, const ImageLimits& limits, const Clock* clock,
@@ -75,7 +94,7 @@ Recognition::Recognition(RecognizeCall call, ModelHandle model, const ImageLimit
 }
 
 void Recognition::Start(DecodePool* pool) {
-  std::vector<std::function<void()>> jobs;
+  std::vector<int> encoded;
   for (size_t i = 0; i < call_.images.size(); ++i) {
     const ImageInput& image = call_.images[i];
     ImageResult& result = result_.images[i];
@@ -85,64 +104,78 @@ void Recognition::Start(DecodePool* pool) {
       SetError(ErrorReason::kUndecodable,
                absl::StrCat("pixels has ", image.bytes.size(), " bytes, must be 784 (28x28)"), &result);
     } else if (image.kind == ImageInput::Kind::kEncoded) {
-      jobs.push_back([self = shared_from_this(), i] { self->Decode(static_cast<int>(i)); });
+      encoded.push_back(static_cast<int>(i));
     }
   }
-  if (jobs.empty()) return Submit();
-  framed_.resize(call_.images.size());
-  undecoded_ = static_cast<int>(jobs.size());
-  absl::Status status = pool->Submit(std::move(jobs));
+  if (encoded.empty()) return Submit();
+  absl::Status status = StartDecoding(pool, encoded);
   if (!status.ok()) Answer(std::move(status));
 }
 
+absl::Status Recognition::StartDecoding(DecodePool* pool, const std::vector<int>& encoded) {
+  // What the engines would refuse is not decoded first.
+  RETURN_IF_ERROR(result_.model->placed->CheckAdmission(call_.task_class, static_cast<int>(result_.images.size()),
+                                                        call_.deadline));
+  framed_.resize(call_.images.size());
+  undecoded_ = static_cast<int>(encoded.size());
+  std::vector<std::unique_ptr<Task>> tasks;
+  tasks.reserve(encoded.size());
+  for (int image : encoded) tasks.push_back(std::make_unique<PictureTask>(shared_from_this(), image));
+  return pool->Submit(absl::MakeSpan(tasks));
+}
+
 void Recognition::Decode(int image) {
-  ImageResult& result = result_.images[image];
-  if (IsCancelled() || call_.deadline <= clock_->Now()) {
-    result.reason = ErrorReason::kExpired;
-    result.status = IsCancelled() ? absl::CancelledError("the caller cancelled the request")
-                                  : absl::DeadlineExceededError("the deadline passed before the image was decoded");
+  const FramedImage framed = FrameImage(call_.images[image].bytes, result_.model->model->spec.framing, limits_);
+  if (framed.problem == ImageProblem::kNone) {
+    framed_[image] = framed.pixels;
   } else {
-    const FramedImage framed = FrameImage(call_.images[image].bytes, result_.model->model->spec.framing, limits_);
-    if (framed.problem == ImageProblem::kNone) {
-      framed_[image] = framed.pixels;
-    } else {
-      SetError(ReasonOf(framed.problem), framed.message, &result);
-    }
+    SetError(ReasonOf(framed.problem), framed.message, &result_.images[image]);
   }
+  FinishDecoding();
+}
+
+void Recognition::FailDecoding(int image, const absl::Status& status) {
+  {
+    MutexLock lock(&mu_);
+    decode_error_.Update(status);
+  }
+  refused_ = true;
+  result_.images[image].status = status;
+  FinishDecoding();
+}
+
+void Recognition::FinishDecoding() {
   if (undecoded_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  absl::Status status;
+  {
+    MutexLock lock(&mu_);
+    status = decode_error_;
+  }
+  if (!status.ok()) return Answer(std::move(status));
   result_.timing.decode = clock_->Now() - entered_;
   Submit();
 }
 
 void Recognition::Submit() {
-  const int chunk_size = result_.model->placed->max_batch_size();
-  std::vector<std::unique_ptr<Task>> tasks;
-  std::vector<int> indices;
-  const auto cut = [&] {
-    tasks.push_back(std::make_unique<ChunkTask>(shared_from_this(), std::move(indices), call_));
-    indices.clear();
-  };
-  absl::Status expired;
+  runnable_.reserve(result_.images.size());
   const size_t num_listed = call_.images.size();
   for (int i = 0; i < static_cast<int>(result_.images.size()); ++i) {
     ImageResult& result = result_.images[i];
-    if (result.reason == ErrorReason::kExpired) expired = result.status;
     if (!result.status.ok()) continue;
     const bool is_raw = size_t(i) >= num_listed || call_.images[i].kind == ImageInput::Kind::kPixels;
     if (is_raw && IsBlank(PixelsOf(i))) {  // what was framed from a file has ink
       SetError(ErrorReason::kNoDigit, "no digit found: all pixels are 0 (paper)", &result);
       continue;
     }
-    if (call_.include_pixels) {
-      std::memcpy(result.pixels.data(), PixelsOf(i), kImagePixels);
-      result.framed = true;
-    }
-    indices.push_back(i);
-    if (static_cast<int>(indices.size()) == chunk_size) cut();
+    if (call_.include_pixels) result.pixels.assign(reinterpret_cast<const char*>(PixelsOf(i)), kImagePixels);
+    runnable_.push_back(i);
   }
-  if (!indices.empty()) cut();
-  if (!expired.ok()) return Answer(std::move(expired));
-  if (tasks.empty()) return Answer(absl::OkStatus());
+  if (runnable_.empty()) return Answer(absl::OkStatus());
+  absl::InlinedVector<std::unique_ptr<Task>, 4> tasks;
+  const size_t chunk_size = result_.model->placed->max_batch_size();
+  for (absl::Span<const int> rest = runnable_; !rest.empty(); rest.remove_prefix(std::min(rest.size(), chunk_size))) {
+    tasks.push_back(std::make_unique<ChunkTask>(shared_from_this(), rest.subspan(0, chunk_size)));
+  }
   unfinished_chunks_ = static_cast<int>(tasks.size());
   absl::Status status = result_.model->placed->Submit(absl::MakeSpan(tasks));
   if (!status.ok()) Answer(std::move(status));
@@ -194,6 +227,7 @@ void Recognition::FailChunk(absl::Span<const int> indices, const absl::Status& s
     MutexLock lock(&mu_);
     chunk_error_.Update(status);
   }
+  if (absl::IsResourceExhausted(status)) refused_ = true;
   FinishChunk();
 }
 

@@ -4,7 +4,6 @@
 // queue -> executors run batches -> interpret -> answer. Thread-safe; Recognize() never blocks.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -47,9 +46,8 @@ enum class ErrorReason { kNone, kNoDigit, kUndecodable, kTooLarge, kOverloaded, 
 struct ImageResult {
   Interpretation prediction;  // valid when status is OK
   absl::Status status;
-  ErrorReason reason = ErrorReason::kNone;   // of a status that is not OK
-  bool framed = false;                       // `pixels` is valid
-  std::array<uint8_t, kImagePixels> pixels;  // what the model saw; filled only with include_pixels
+  ErrorReason reason = ErrorReason::kNone;  // of a status that is not OK
+  std::string pixels;                       // what the model saw, kImagePixels bytes; empty without include_pixels
 };
 
 struct RecognizeTiming {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "base/check.h"
 
@@ -10,9 +11,9 @@ namespace digit {
 namespace {
 
 // Softmax of logits / temperature, in place of `logits`; the largest is subtracted first so that exp() cannot overflow.
-std::vector<float> Softmax(absl::Span<const float> logits, double temperature) {
+absl::InlinedVector<float, 10> Softmax(absl::Span<const float> logits, double temperature) {
   const float largest = *std::max_element(logits.begin(), logits.end());
-  std::vector<float> probabilities(logits.size());
+  absl::InlinedVector<float, 10> probabilities(logits.size());
   double sum = 0;
   for (size_t i = 0; i < logits.size(); ++i) {
     const double e = std::exp((static_cast<double>(logits[i]) - largest) / temperature);

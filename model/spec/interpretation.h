@@ -2,8 +2,7 @@
 // all three agree.
 #pragma once
 
-#include <vector>
-
+#include "absl/container/inlined_vector.h"
 #include "absl/types/span.h"
 #include "model/spec/model_spec.h"
 
@@ -14,7 +13,7 @@ enum class Verdict { kUnspecified, kConfident, kUnsure, kNotADigit };
 struct Interpretation {
   int label_index = 0;               // the class with the highest output; the lowest index on a tie
   float confidence = 0;              // its calibrated probability, 0..1
-  std::vector<float> probabilities;  // calibrated, in label order, sum 1
+  absl::InlinedVector<float, 10> probabilities;  // calibrated, in label order, sum 1
   Verdict verdict = Verdict::kUnspecified;
 };
 

@@ -32,8 +32,70 @@ never.set()
 """
 
 
+# Messages by hand, as Debian's python3-grpcio comes without generated stubs.
+WIRE = r"""
+import sys, threading, grpc
+def varint(n):
+    return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
+def field(number, content):
+    return varint(number << 3 | 2) + varint(len(content)) + content
+def id_field(n):
+    return b"\x08" + varint(n)
+channel = grpc.insecure_channel(sys.argv[1], [("grpc.http2.bdp_probe", 0)])  # the window stays at 64 KiB
+recognize_stream = channel.stream_stream("/digit.v1.DigitService/RecognizeStream")
+"""
+
+# Sends messages without pause until the stream ends; says how many answers came, and that none was left out.
+BUSY_STREAM = WIRE + """
+def messages():
+    n = 0
+    while True:
+        n += 1
+        yield id_field(n)
+answered = 0
+try:
+    for answer in recognize_stream(messages()):
+        answered += 1
+        assert answer.startswith(id_field(answered)), (answer, answered)
+        if answered == 1:
+            print("open", flush=True)
+except grpc.RpcError as error:
+    print("answered", answered, error.code(), error.details())
+"""
+
+# Asks for a large answer (1,024 images with their pixels) and does not read it, so that the server cannot send it.
+DEAF_STREAM = WIRE + """
+accepted = threading.Event()
+def messages():
+    yield id_field(1)
+    accepted.wait()
+    yield field(2, field(4, bytes([255]) * 784 * 1024) + field(5, id_field(1)))
+    print("open", flush=True)
+    threading.Event().wait()
+call = recognize_stream(messages())
+next(call)
+accepted.set()
+print(call.code())
+"""
+
+# Services as grpc.reflection.v1alpha lists them.
+LIST_SERVICES = r"""
+import sys, grpc
+channel = grpc.insecure_channel(sys.argv[1])
+reflect = channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
+try:
+    print(next(reflect(iter([b"\x3a\x01*"]))))  # ServerReflectionRequest{list_services: "*"}
+except grpc.RpcError as error:
+    print(error.code())
+"""
+
+
 def run(*args, **kwargs):
     return subprocess.run([*args], capture_output=True, text=True, timeout=60, **kwargs)
+
+
+def python(script, address):
+    return subprocess.Popen(["/usr/bin/python3", "-c", script, address], stdout=subprocess.PIPE, text=True)
 
 
 class Daemon:
@@ -154,22 +216,61 @@ class RunTest(unittest.TestCase):
 
     def test_a_stream_that_nobody_uses_does_not_hold_up_the_drain(self):
         with Daemon("--model", MODEL, "--drain-timeout", "1h") as daemon:
-            watch = subprocess.Popen(["/usr/bin/python3", "-c", OPEN_STREAM, daemon.address],
-                                     stdout=subprocess.PIPE, text=True)
+            watch = python(OPEN_STREAM, daemon.address)
             self.assertEqual(watch.stdout.readline(), "open\n")
             self.assertEqual(daemon.stop(), 0)
             self.assertIn("stopped", daemon.log[-1])
             self.assertNotIn("drain timed out", daemon.log[-1])
             self.assertIn("UNAVAILABLE", watch.communicate(timeout=60)[0])
 
-    def test_a_stream_left_open_is_cut_after_the_drain_timeout_and_the_log_says_so(self):
-        with Daemon("--model", MODEL, "--drain-timeout", "100ms") as daemon:
-            watch = subprocess.Popen(["/usr/bin/python3", "-c", OPEN_STREAM, daemon.address],
-                                     stdout=subprocess.PIPE, text=True)
+    def test_a_stream_whose_answers_nobody_reads_is_cut_after_the_drain_timeout_and_the_log_says_so(self):
+        with Daemon("--model", MODEL, "--drain-timeout", "1s") as daemon:
+            watch = python(DEAF_STREAM, daemon.address)
             self.assertEqual(watch.stdout.readline(), "open\n")
             self.assertEqual(daemon.stop(), 0)
             self.assertIn("drain timed out", daemon.log[-1])
+            watch.kill()  # it has answers to read before it would see the end
             watch.communicate(timeout=60)
+
+    def test_a_stream_that_is_never_idle_is_answered_and_ended_within_the_drain_timeout(self):
+        with Daemon("--model", MODEL, "--drain-timeout", "2s") as daemon:
+            busy = python(BUSY_STREAM, daemon.address)
+            self.assertEqual(busy.stdout.readline(), "open\n")
+            self.assertEqual(daemon.stop(), 0)
+            self.assertNotIn("drain timed out", daemon.log[-1])
+            self.assertRegex(busy.communicate(timeout=60)[0],
+                             r"answered \d+ StatusCode.UNAVAILABLE .*send again what has no answer")
+
+    def test_reflection_is_there_only_when_asked_for(self):
+        with Daemon("--model", MODEL) as daemon:
+            self.assertEqual(python(LIST_SERVICES, daemon.address).communicate(timeout=60)[0],
+                             "StatusCode.UNIMPLEMENTED\n")
+            self.assertNotIn("reflection", daemon.maps())
+        with Daemon("--model", MODEL, "--reflection") as daemon:
+            self.assertIn("digit.v1.DigitService", python(LIST_SERVICES, daemon.address).communicate(timeout=60)[0])
+            self.assertEqual(daemon.stop(), 0)
+
+    def test_the_access_log_has_a_line_for_each_answer(self):
+        with Daemon("--model", MODEL, "--access-log") as daemon:
+            picture = "tests/data/images/seven.png"
+            ask = [f"{BIN}/digitctl", "--server", daemon.address, "recognize"]
+            self.assertEqual(run(*ask, picture).returncode, 0)
+            self.assertNotEqual(run(*ask, "--model", "no such", picture).returncode, 0)
+            self.assertEqual(run(*ask, picture, "tests/data/images/blank.png").returncode, 1)
+            self.assertEqual(daemon.stop(), 0)
+            lines = [line for line in daemon.log[-1].splitlines() if " info call " in line]
+            start = r" info call method=Recognize(Stream)? code={} images=1 peer=ipv4:127\.0\.0\.1:\d+ duration=\d+us "
+            timing = r"decode=\d+us queue=\d+us compute=\d+us batch={} cut={} .*model=mnist/[0-9a-f]{{12}}$"
+            self.assertRegex(lines[0], start.format("OK") + timing.format(1, "idle"))
+            self.assertRegex(lines[1], start.format("NOT_FOUND") + r'model="no such" message=".*"$')
+            self.assertRegex(lines[-1], start.format("OK") + timing.format(0, "none"))  # the blank one
+            self.assertEqual(len(lines), 4)
+
+    def test_the_access_log_is_off_by_default(self):
+        with Daemon("--model", MODEL) as daemon:
+            run(f"{BIN}/digitctl", "--server", daemon.address, "recognize", "tests/data/images/seven.png")
+            self.assertEqual(daemon.stop(), 0)
+            self.assertNotIn(" call ", daemon.log[-1])
 
     def test_two_models_are_served_by_name(self):
         with Daemon("--model", MODEL, "--model", f"second={MODEL}") as daemon:

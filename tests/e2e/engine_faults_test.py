@@ -1,6 +1,7 @@
 """A real engine that fails: LibTorch running a TorchScript that throws or answers NaN for certain pictures."""
 import json
 import os
+import subprocess
 import tempfile
 import unittest
 
@@ -22,7 +23,14 @@ class Touchy(nn.Module):
         y[first == 254] = float("nan")
         return y
 
+class Endless(nn.Module):
+    def forward(self, x):
+        while bool(x.sum() > -1):
+            x = x + 0
+        return x
+
 torch.jit.save(torch.jit.script(Touchy()), sys.argv[1] + "/touchy.pt")
+torch.jit.save(torch.jit.script(Endless()), sys.argv[1] + "/endless.pt")
 """
 
 
@@ -63,6 +71,18 @@ class EngineFaultsTest(unittest.TestCase):
             self.assertEqual(log.count("engine taken out"), 2, log)
             self.assertIn("cannot stand 255", log)
             self.assertIn("not finite", log)
+
+    def test_a_model_that_never_answers_does_not_keep_digitd_from_stopping(self):
+        process = subprocess.Popen([f"{BIN}/digitd", "--model", f"{self.folder}/endless.pt", "--listen", "127.0.0.1:0"],
+                                   stderr=subprocess.PIPE, text=True)
+        maps = ""
+        while "libdigit_torch.so" not in maps:  # from then on it is in the model's hands
+            self.assertIsNone(process.poll())
+            with open(f"/proc/{process.pid}/maps") as file:
+                maps = file.read()
+        process.terminate()
+        self.assertIn("stopped before it served", process.communicate(timeout=60)[1])
+        self.assertEqual(process.returncode, 0)
 
     def test_the_last_engine_fails_the_model_stops_serving_and_comes_back(self):
         with Daemon("--model", f"{self.folder}/touchy.pt", "--replicas", "1") as daemon:

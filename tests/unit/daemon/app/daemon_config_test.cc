@@ -81,6 +81,28 @@ TEST(FlagsTest, FlagWinsOverEnvironmentWinsOverFile) {
   std::filesystem::remove_all(folder);
 }
 
+TEST(FlagsTest, SwitchesCanBeSetEverywhere) {
+  EXPECT_FALSE(Parse({"--model", "a.pt"}).config.access_log);
+  EXPECT_FALSE(Parse({"--model", "a.pt"}).config.reflection);
+  EXPECT_TRUE(Parse({"--model", "a.pt", "--access-log"}).config.access_log);
+  setenv("DIGITD_ACCESS_LOG", "true", 1);
+  setenv("DIGITD_VERSION", "true", 1);  // not a setting
+  const ParsedFlags flags = Parse({"--model", "a.pt", "--reflection"});
+  EXPECT_FALSE(Parse({"--model", "a.pt", "--access-log=false"}).config.access_log);
+  unsetenv("DIGITD_ACCESS_LOG");
+  unsetenv("DIGITD_VERSION");
+  EXPECT_FALSE(flags.exit_code.has_value());
+  EXPECT_TRUE(flags.config.access_log);
+  EXPECT_TRUE(flags.config.reflection);
+
+  char folder[] = "/tmp/digit-flags.XXXXXX";
+  const std::string file = std::string(mkdtemp(folder)) + "/digitd.conf";
+  std::ofstream(file) << FormatConfig(flags.config);
+  EXPECT_EQ(FormatConfig(Parse({"--config", file}).config), FormatConfig(flags.config));
+  std::filesystem::remove_all(folder);
+  EXPECT_EQ(Parse({"--model", "a.pt", "--access-log", "--log-level", "warn"}).exit_code, kExitUsage);
+}
+
 TEST(FlagsTest, WrongFlagsExitWithTwo) {
   EXPECT_EQ(Parse({"--no-such-flag"}).exit_code, kExitUsage);
   EXPECT_EQ(Parse({}).exit_code, kExitUsage);

@@ -69,6 +69,20 @@ TEST(BatchFormerTest, CutsWhenTheOldestTaskReachesTheDelay) {
   EXPECT_EQ(batch.reason, CutReason::kDelay);
 }
 
+TEST(BatchFormerTest, DoesNotWaitForCompanyBeyondHalfOfTheTimeToADeadline) {
+  BatchFormer former({.max_batch_size = 4, .max_queue_delay = absl::Milliseconds(50)});
+  former.Add(MakeTask(1), kT0);
+  former.Add(MakeTask(2, 1, kT0 + absl::Milliseconds(20)), kT0);
+  EXPECT_EQ(former.NextDue(), kT0 + absl::Milliseconds(10));
+  EXPECT_THAT(Ids(former.TakeReady(kT0 + absl::Milliseconds(10), kAny).tasks), ElementsAre(1, 2));
+}
+
+TEST(BatchFormerTest, AtShutdownWhatIsNotDueIsTakenAndNothingExpiresEarly) {
+  BatchFormer former({.max_batch_size = 4, .max_queue_delay = absl::Milliseconds(50)});
+  former.Add(MakeTask(1, 1, kT0 + absl::Milliseconds(20)), kT0);
+  EXPECT_THAT(Ids(former.TakeReady(kT0, kAny, /*no_delay=*/true).tasks), ElementsAre(1));
+}
+
 TEST(BatchFormerTest, AFullBatchDoesNotWaitForTheDelay) {
   BatchFormer former({.max_batch_size = 2, .max_queue_delay = absl::Milliseconds(5)});
   former.Add(MakeTask(1), kT0);

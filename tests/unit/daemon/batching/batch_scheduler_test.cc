@@ -142,6 +142,138 @@ TEST_F(BatchSchedulerTest, AGreedyFlowDoesNotCostALonelyOneItsPlace) {
   EXPECT_TRUE(submit(2).ok());
 }
 
+TEST_F(BatchSchedulerTest, OneCallerLeavesRoomForOthers) {
+  auto queue = AddQueue(4, absl::ZeroDuration(), 100);
+  const auto submit = [&](FlowId flow) {
+    std::vector<std::unique_ptr<Task>> tasks;
+    tasks.push_back(std::make_unique<FakeTask>(1, 1, SteadyTime::InfiniteFuture(), fate_, TaskClass{.flow = flow}));
+    return scheduler_.Submit(queue.get(), absl::MakeSpan(tasks));
+  };
+  int greedy = 0;
+  while (submit(1).ok()) ++greedy;
+  EXPECT_EQ(greedy, 50);
+  EXPECT_TRUE(submit(2).ok());
+}
+
+TEST_F(BatchSchedulerTest, ALongRequestIsLetInWhenNothingIsAheadOfIt) {
+  auto queue = AddQueue(4, absl::ZeroDuration(), 100, absl::Milliseconds(100));
+  scheduler_.SetUsable(queue.get(), 1, false);
+  for (int i = 0; i < 3; ++i) RunBatchThatTakes(queue, 4, absl::Milliseconds(40));
+  ASSERT_TRUE(Submit(queue, 0, 4).ok());
+  Take();
+  clock_.Advance(absl::Milliseconds(40));
+  std::vector<std::unique_ptr<Task>> tasks;  // 400 ms of work of its own, and no deadline
+  for (int id = 1; id <= 10; ++id) {
+    tasks.push_back(std::make_unique<FakeTask>(id, 4, SteadyTime::InfiniteFuture(), fate_));
+  }
+  ASSERT_TRUE(scheduler_.Submit(queue.get(), absl::MakeSpan(tasks)).ok());
+  for (int id = 1; id <= 10; ++id) {
+    EXPECT_THAT(Take(), ElementsAre(id));
+    clock_.Advance(absl::Milliseconds(40));
+  }
+  EXPECT_EQ(fate_->failures, 0);  // those that follow are not overdue
+}
+
+TEST_F(BatchSchedulerTest, AnExecutorThatRunsLateIsNotIdle) {
+  auto queue = AddQueue(4, absl::ZeroDuration(), 100, absl::Milliseconds(100));
+  scheduler_.SetUsable(queue.get(), 1, false);
+  for (int i = 0; i < 3; ++i) RunBatchThatTakes(queue, 4, absl::Milliseconds(40));
+  RunBatchThatTakes(queue, 4, absl::Milliseconds(300));  // expected to take 40 ms, and still not done
+  EXPECT_EQ(Submit(queue, 1, 1).code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(BatchSchedulerTest, CheckAdmissionSaysWhatSubmitWould) {
+  auto queue = AddQueue(4, absl::ZeroDuration(), 5);
+  EXPECT_TRUE(scheduler_.CheckAdmission(*queue, {}, 5, SteadyTime::InfiniteFuture()).ok());
+  EXPECT_EQ(scheduler_.CheckAdmission(*queue, {}, 6, SteadyTime::InfiniteFuture()).code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(scheduler_.num_queued_images(), 0);
+}
+
+TEST_F(BatchSchedulerTest, WhatIsLeftWhenItComesDueGoesToTheExecutorThatIsIdle) {
+  auto queue = AddQueue(4, absl::Milliseconds(5));
+  const SteadyTime start = clock_.Now();
+  ASSERT_TRUE(Submit(queue, 1, 3).ok());
+  std::vector<int> second;
+  std::thread idle([&] {
+    BatchScheduler::Work work;
+    ASSERT_TRUE(scheduler_.TakeBatch(1, &work));
+    second.push_back(IdOf(*work.batch.tasks[0]));
+  });
+  clock_.WaitForSleeperDueAt(start + absl::Milliseconds(5));
+  ASSERT_TRUE(Submit(queue, 2, 3).ok());  // with the first: more than a batch
+  EXPECT_THAT(Take(), ::testing::SizeIs(1));
+  clock_.Advance(absl::Milliseconds(5));
+  idle.join();
+  EXPECT_THAT(second, ::testing::SizeIs(1));
+}
+
+class LoanTest : public BatchSchedulerTest {
+ protected:
+  // Executor 0 has run a batch that took `took`, and waits for work on a thread of its own.
+  void StartIdleExecutor(absl::Duration took) {
+    RunBatchThatTakes(queue_, 1, took);
+    executor_ = std::thread([this] { ids_ = Take(); });
+    clock_.WaitForSleeperDueAt(SteadyTime::InfiniteFuture());
+  }
+  void TearDown() override {
+    if (executor_.joinable()) executor_.join();
+  }
+  absl::Status Submit(int id, BatchScheduler::Loan* loan, int images = 1) {
+    std::vector<std::unique_ptr<Task>> tasks;
+    tasks.push_back(std::make_unique<FakeTask>(id, images, SteadyTime::InfiniteFuture(), fate_));
+    return scheduler_.Submit(queue_.get(), absl::MakeSpan(tasks), loan);
+  }
+
+  std::shared_ptr<BatchScheduler::Queue> queue_ = AddQueue(4);
+  std::vector<int> ids_;
+  std::thread executor_;
+};
+
+TEST_F(LoanTest, ALoneQuickTaskRunsInThePlaceOfAnIdleExecutor) {
+  StartIdleExecutor(absl::Microseconds(50));
+  BatchScheduler::Loan first, second;
+  ASSERT_TRUE(Submit(1, &first).ok());
+  EXPECT_EQ(first.executor, 0);
+  ASSERT_EQ(first.batch.tasks.size(), 1u);
+  EXPECT_EQ(IdOf(*first.batch.tasks[0]), 1);
+  EXPECT_EQ(first.batch.num_images, 1);
+  ASSERT_TRUE(Submit(2, &second).ok());  // the executor is taken: this one waits for it
+  EXPECT_EQ(second.executor, -1);
+  EXPECT_EQ(scheduler_.num_queued_images(), 1);
+  scheduler_.Return(first.executor);
+  executor_.join();
+  EXPECT_THAT(ids_, ElementsAre(2));
+}
+
+TEST_F(LoanTest, WhatIsNotQuickWaitsForTheExecutor) {
+  StartIdleExecutor(absl::Milliseconds(1));
+  BatchScheduler::Loan loan;
+  ASSERT_TRUE(Submit(1, &loan).ok());
+  EXPECT_EQ(loan.executor, -1);
+  executor_.join();
+  EXPECT_THAT(ids_, ElementsAre(1));
+}
+
+TEST_F(LoanTest, AnExecutorThatIsNotWaitingIsNotLent) {
+  RunBatchThatTakes(queue_, 1, absl::Microseconds(50));
+  BatchScheduler::Loan loan;
+  ASSERT_TRUE(Submit(1, &loan).ok());
+  EXPECT_EQ(loan.executor, -1);
+  EXPECT_THAT(Take(), ElementsAre(1));
+}
+
+TEST_F(LoanTest, ShutdownWaitsForALoan) {
+  StartIdleExecutor(absl::Microseconds(50));
+  BatchScheduler::Loan loan;
+  ASSERT_TRUE(Submit(1, &loan).ok());
+  scheduler_.Shutdown();
+  EXPECT_TRUE(ids_.empty());
+  scheduler_.Return(loan.executor);
+  executor_.join();
+  EXPECT_THAT(ids_, ElementsAre(-1));
+}
+
 TEST_F(BatchSchedulerTest, OverdueTasksAreAnsweredAsOverload) {
   auto queue = AddQueue(4, absl::ZeroDuration(), 100, absl::Milliseconds(100));
   ASSERT_TRUE(Submit(queue, 1).ok());

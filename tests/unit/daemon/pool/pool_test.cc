@@ -128,11 +128,11 @@ TEST_F(PoolTest, ReplicasRunAtTheSameTime) {
   EXPECT_NE(a.get().report.executor, b.get().report.executor);
 }
 
-TEST_F(PoolTest, WarmsUpEveryPowerOfTwoAndTheLargestBatch) {
+TEST_F(PoolTest, WarmsUpEveryBatchSizeThenTimesSome) {
   pool_ = *Pool::Create({.max_batch_size = 6, .engines = &engines_});
   placed_ = *pool_->Place("m/1", model_);
   const std::vector<int> sizes = engines_.control().batch_sizes();
-  EXPECT_THAT(std::vector<int>(sizes.end() - 4, sizes.end()), ElementsAre(1, 2, 4, 6));
+  EXPECT_THAT(std::vector<int>(sizes.end() - 8, sizes.end()), ElementsAre(1, 2, 3, 4, 5, 6, 1, 4));
 }
 
 TEST_F(PoolTest, AFailingEngineIsTakenOutAndTheOthersGoOn) {
@@ -181,6 +181,23 @@ TEST_F(PoolTest, WithoutEnginesTheModelStopsServingUntilOneIsRebuilt) {
   EXPECT_TRUE(placed_->serving());
   EXPECT_EQ(Submit({3}).get().scores[3], 10);
   EXPECT_EQ(placed_->engine_states()[0].failures, 1);
+}
+
+TEST_F(PoolTest, AnEngineThatFailsAgainAndAgainIsRebuiltLessAndLessOften) {
+  Start(1, 8);
+  for (int failure = 1; failure <= 4; ++failure) {
+    const SteadyTime failed_at = clock_.Now();
+    engines_.control().FailNext(1);
+    EXPECT_FALSE(Submit({1}).get().status.ok());
+    clock_.WaitForSleeperDueAt(failed_at + RepairPause(failure));
+    clock_.Advance(RepairPause(failure));
+    WaitForServingChanges(2 * failure);
+  }
+  clock_.Advance(absl::Minutes(5));  // that long it worked: forgiven
+  const SteadyTime failed_at = clock_.Now();
+  engines_.control().FailNext(1);
+  EXPECT_FALSE(Submit({1}).get().status.ok());
+  clock_.WaitForSleeperDueAt(failed_at + RepairPause(1));
 }
 
 TEST_F(PoolTest, AModelThatIsGoneIsNotRebuilt) {
@@ -248,6 +265,18 @@ TEST_F(PoolTest, AnEngineThatAnswersNanIsNotPlaced) {
   pool_ = *Pool::Create({.engines = &engines_});
   engines_.control().set_behaviour(FakeEngineControl::Behaviour::kNan);
   EXPECT_FALSE(pool_->Place("m/1", model_).ok());
+}
+
+TEST_F(PoolTest, WithLentExecutorsEveryTaskIsAnsweredOnceAndRight) {
+  pool_ = *Pool::Create({.replicas = 2, .max_batch_size = 8, .lend_executors = true, .engines = &engines_});
+  placed_ = *pool_->Place("m/1", model_);
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 4; ++caller) {
+    callers.emplace_back([&] {
+      for (int i = 0; i < 2000; ++i) EXPECT_EQ(Submit({i % 10}).get().scores[i % 10], 10);
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
 }
 
 TEST_F(PoolTest, DrainRunsWhatWasAccepted) {

@@ -1,66 +1,19 @@
 #include "daemon/rpc/digit_service.h"
 
-#include <atomic>
 #include <future>
 #include <thread>
 
 #include "absl/strings/numbers.h"
+#include "daemon/rpc/codec.h"
 #include "daemon/rpc/status_mapping.h"
 #include "gmock/gmock.h"
-#include "grpcpp/create_channel.h"
-#include "grpcpp/server.h"
-#include "grpcpp/server_builder.h"
 #include "gtest/gtest.h"
-#include "tests/support/fake_engine.h"
-#include "tests/support/simulated_clock.h"
+#include "tests/unit/daemon/rpc/digit_service_fixture.h"
 
 namespace digit {
 namespace {
 
 using ::testing::HasSubstr;
-
-std::string Raw(int c) {
-  std::string bytes(kImagePixels, '\0');
-  bytes[0] = static_cast<char>(10 + c);  // a FakeEngine says c; never blank
-  return bytes;
-}
-
-std::string TrailerOf(const grpc::ClientContext& context, const std::string& name) {
-  const auto found = context.GetServerTrailingMetadata().find(name);
-  if (found == context.GetServerTrailingMetadata().end()) return "";
-  return std::string(found->second.data(), found->second.size());
-}
-
-constexpr int kMaxQueuedImages = 64;
-
-// The real services on port 0, real clients, a FakeEngine.
-class DigitServiceTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    ASSERT_TRUE(registry_.Add("fake", "1", FakeModel(), absl::UnixEpoch()).ok());
-    grpc::ServerBuilder builder;
-    int port = 0;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
-    builder.RegisterService(&service_);
-    server_ = builder.BuildAndStart();
-    ASSERT_NE(server_, nullptr);
-    channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials());
-    stub_ = v1::DigitService::NewStub(channel_);
-  }
-  void TearDown() override { server_->Shutdown(); }
-
-  FakeEngineFactory engines_;
-  std::unique_ptr<Pool> pool_ =
-      *Pool::Create({.max_batch_size = 4, .max_queued_images = kMaxQueuedImages, .engines = &engines_});
-  ModelRegistry registry_{pool_.get()};
-  DecodePool decode_pool_{{.threads = 1}};
-  Recognizer recognizer_{{}, &registry_, &decode_pool_};
-  SimulatedClock clock_{SteadyClock()->Now()};  // the pool has the real one
-  DigitServiceImpl service_{{.max_unanswered_images = 8, .clock = &clock_}, &recognizer_, &registry_};
-  std::unique_ptr<grpc::Server> server_;
-  std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<v1::DigitService::Stub> stub_;
-};
 
 TEST_F(DigitServiceTest, RecognizeAnswersWithEverythingAskedFor) {
   v1::RecognizeRequest request;
@@ -181,6 +134,42 @@ TEST_F(DigitServiceTest, WrongMessagesHaveTheRightCodes) {
   EXPECT_EQ(stub_->Recognize(&context, request, &response).error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
+TEST_F(DigitServiceTest, APriorityThatDoesNotExistIsRefusedByName) {
+  for (int priority : {99, -1, 3}) {
+    v1::RecognizeRequest request;
+    request.add_images()->set_pixels(Raw(1));
+    request.mutable_options()->set_priority(static_cast<v1::Priority>(priority));
+    v1::RecognizeResponse response;
+    grpc::ClientContext context;
+    const grpc::Status status = stub_->Recognize(&context, request, &response);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_EQ(status.error_message(),
+              "options.priority is " + std::to_string(priority) +
+                  ", must be PRIORITY_UNSPECIFIED (0), PRIORITY_INTERACTIVE (1) or PRIORITY_BULK (2)");
+  }
+}
+
+TEST_F(DigitServiceTest, OneFailureOfManyImagesHasOneId) {
+  RecognizeResult result;
+  result.model = *registry_.Find("fake", "");
+  result.images.resize(6);
+  for (int i = 0; i < 6; ++i) {
+    result.images[i].status = i < 3   ? absl::InternalError("first chunk")
+                              : i < 5 ? absl::InternalError("second chunk")
+                                      : absl::InvalidArgumentError("not an image");
+  }
+  v1::RecognizeResponse response;
+  EncodeRecognize(result, {}, &response);
+  const auto message = [&](int image) { return response.results(image).error().message(); };
+  EXPECT_THAT(message(0), HasSubstr("request_id="));
+  EXPECT_EQ(message(1), message(0));
+  EXPECT_EQ(message(2), message(0));
+  EXPECT_THAT(message(3), HasSubstr("request_id="));
+  EXPECT_NE(message(3), message(0));
+  EXPECT_EQ(message(4), message(3));
+  EXPECT_EQ(message(5), "not an image");
+}
+
 TEST_F(DigitServiceTest, AnInternalErrorShowsAnIdAndNoDetails) {
   engines_.control().set_behaviour(FakeEngineControl::Behaviour::kFail);
   v1::RecognizeRequest request;
@@ -191,129 +180,6 @@ TEST_F(DigitServiceTest, AnInternalErrorShowsAnIdAndNoDetails) {
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INTERNAL);
   EXPECT_THAT(status.error_message(), HasSubstr("request_id="));
   EXPECT_THAT(status.error_message(), ::testing::Not(HasSubstr("scripted")));
-}
-
-TEST_F(DigitServiceTest, AStreamAnswersInOrderAndAnErrorDoesNotEndIt) {
-  grpc::ClientContext context;
-  auto stream = stub_->RecognizeStream(&context);
-  constexpr int kMessages = 100;
-  std::thread writer([&] {
-    for (int i = 0; i < kMessages; ++i) {
-      v1::RecognizeStreamRequest request;
-      request.set_id(i);
-      if (i % 10 != 3) request.mutable_request()->add_images()->set_pixels(Raw(i % 10));
-      stream->Write(request);
-    }
-    stream->WritesDone();
-  });
-  v1::RecognizeStreamResponse response;
-  int next = 0;
-  while (stream->Read(&response)) {
-    EXPECT_EQ(response.id(), static_cast<uint64_t>(next));
-    if (next % 10 == 3) {
-      EXPECT_EQ(response.error().code(), static_cast<int>(grpc::StatusCode::INVALID_ARGUMENT));
-    } else {
-      EXPECT_EQ(response.response().results(0).prediction().label(), std::to_string(next % 10));
-    }
-    ++next;
-  }
-  writer.join();
-  EXPECT_TRUE(stream->Finish().ok());
-  EXPECT_EQ(next, kMessages);
-}
-
-TEST_F(DigitServiceTest, AStreamMessageHasItsOwnTimeout) {
-  grpc::ClientContext context;
-  auto stream = stub_->RecognizeStream(&context);
-  v1::RecognizeStreamRequest request;
-  request.mutable_request()->add_images()->set_pixels(Raw(1));
-  request.mutable_timeout()->set_seconds(-1);
-  ASSERT_TRUE(stream->Write(request));
-  v1::RecognizeStreamResponse response;
-  ASSERT_TRUE(stream->Read(&response));
-  EXPECT_THAT(response.error().message(), HasSubstr("timeout"));
-  request.mutable_timeout()->set_seconds(5);
-  request.mutable_timeout()->set_nanos(-5);
-  ASSERT_TRUE(stream->Write(request));
-  ASSERT_TRUE(stream->Read(&response));
-  EXPECT_THAT(response.error().message(), HasSubstr("timeout.nanos is -5"));
-  request.mutable_timeout()->set_seconds(60);
-  request.mutable_timeout()->set_nanos(0);
-  ASSERT_TRUE(stream->Write(request));
-  ASSERT_TRUE(stream->Read(&response));
-  EXPECT_EQ(response.response().results(0).prediction().label(), "1");
-  stream->WritesDone();
-  EXPECT_TRUE(stream->Finish().ok());
-}
-
-TEST_F(DigitServiceTest, AStreamIsNotReadWhileTooMuchIsUnanswered) {
-  engines_.control().ForgetBatches();
-  engines_.control().Hold(true);
-  grpc::ClientContext context;
-  auto stream = stub_->RecognizeStream(&context);
-  v1::RecognizeStreamRequest request;
-  for (int i = 0; i < 8; ++i) *request.mutable_request()->mutable_packed_pixels() += Raw(i);
-  ASSERT_TRUE(stream->Write(request));
-  engines_.control().WaitUntilHeld(1);
-  ASSERT_TRUE(stream->Write(request));  // buffered by the transport; not read by the server
-  EXPECT_LE(pool_->num_queued_images(), 8);
-  engines_.control().Hold(false);
-  v1::RecognizeStreamResponse response;
-  ASSERT_TRUE(stream->Read(&response));
-  ASSERT_TRUE(stream->Read(&response));
-  EXPECT_EQ(response.response().results_size(), 8);
-  stream->WritesDone();
-  EXPECT_TRUE(stream->Finish().ok());
-}
-
-TEST_F(DigitServiceTest, OnlyAStreamThatNothingMovesOnIsEndedAsIdle) {
-  engines_.control().Hold(true);
-  grpc::ClientContext busy_context, idle_context;
-  auto busy = stub_->RecognizeStream(&busy_context);
-  auto idle = stub_->RecognizeStream(&idle_context);
-  v1::RecognizeStreamRequest empty, request;
-  v1::RecognizeStreamResponse response;
-  ASSERT_TRUE(idle->Write(empty));  // answered with an error, so the stream is known to be open
-  ASSERT_TRUE(idle->Read(&response));
-  request.mutable_request()->add_images()->set_pixels(Raw(1));
-  ASSERT_TRUE(busy->Write(request));
-  engines_.control().WaitUntilHeld(1);
-
-  service_.EndIdleStreams(absl::Hours(1));  // the last message is not an hour ago
-  ASSERT_TRUE(idle->Write(empty));
-  ASSERT_TRUE(idle->Read(&response));
-
-  // Its answer may be with the client before the server knows that it was sent: until then the stream is in use.
-  std::atomic<bool> ended = false;
-  std::thread ender([&] {
-    while (!ended) {
-      clock_.Advance(absl::Seconds(1));
-      service_.EndIdleStreams(absl::Seconds(1));
-    }
-  });
-  EXPECT_FALSE(idle->Read(&response));
-  ended = true;
-  ender.join();
-  EXPECT_EQ(idle->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
-
-  engines_.control().Hold(false);
-  ASSERT_TRUE(busy->Read(&response));
-  EXPECT_EQ(response.response().results(0).prediction().label(), "1");
-  busy->WritesDone();
-  EXPECT_TRUE(busy->Finish().ok());
-}
-
-TEST_F(DigitServiceTest, ACancelledStreamEndsCleanly) {
-  engines_.control().Hold(true);
-  grpc::ClientContext context;
-  auto stream = stub_->RecognizeStream(&context);
-  v1::RecognizeStreamRequest request;
-  request.mutable_request()->add_images()->set_pixels(Raw(1));
-  ASSERT_TRUE(stream->Write(request));
-  engines_.control().WaitUntilHeld(1);
-  context.TryCancel();
-  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
-  engines_.control().Hold(false);
 }
 
 TEST_F(DigitServiceTest, ModelsAreListedAndDescribed) {
@@ -341,6 +207,20 @@ TEST(StatusMappingTest, CodesAreEqualByValueAndMessagesAreBounded) {
   }
   EXPECT_EQ(ToGrpcStatus(absl::InvalidArgumentError(std::string(5000, 'x'))).error_message().size(), 1024u);
   EXPECT_THAT(ToGrpcStatus(absl::InternalError("secret")).error_message(), ::testing::Not(HasSubstr("secret")));
+}
+
+TEST(StatusMappingTest, SafeTextIsValidUtf8WhateverWentIn) {
+  EXPECT_EQ(SafeText("plain", 100), "plain");
+  EXPECT_EQ(SafeText("plain", 3), "pla");
+  EXPECT_EQ(SafeText("a\nb\x7f\x1b[2J", 100), "a?b??[2J");
+  EXPECT_EQ(SafeText("\u00e9\u6570\U0001d7d9", 100), "\u00e9\u6570\U0001d7d9");
+  EXPECT_EQ(SafeText("\u0085", 100), "?");                              // a control character of two bytes
+  EXPECT_EQ(SafeText("\xff\xc3.\xc0\xaf", 100), "??.??");               // never valid, cut off, overlong
+  EXPECT_EQ(SafeText("\xed\xa0\x80\xf4\x90\x80\x80", 100), "???????");  // a surrogate, beyond U+10FFFF
+  EXPECT_EQ(SafeText("\xe0\x80\x80\xf0\x80\x80\x80\xf5", 100), "????????");
+  for (size_t bytes = 0; bytes <= 9; ++bytes) {
+    EXPECT_EQ(SafeText("a\U0001d7d9\U0001d7d9", bytes).size(), bytes == 0 ? 0 : bytes < 5 ? 1 : bytes < 9 ? 5 : 9);
+  }
 }
 
 }  // namespace

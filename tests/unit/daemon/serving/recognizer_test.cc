@@ -126,6 +126,20 @@ TEST_F(RecognizerTest, TooManyPicturesToDecodeAreRefusedAsAWhole) {
   EXPECT_THAT(std::string(result.status().message()), HasSubstr("limit of 8"));
 }
 
+TEST_F(RecognizerTest, PicturesAreNotDecodedForAModelThatIsFull) {
+  const std::string raw = Raw(1, 20), pgm = Pgm(1);
+  engines_.control().Hold(true);
+  std::vector<std::future<absl::StatusOr<RecognizeResult>>> running;
+  running.push_back(Start({.packed_pixels = raw}));
+  engines_.control().WaitUntilHeld(1);
+  running.push_back(Start({.packed_pixels = absl::string_view(raw).substr(0, 4 * kImagePixels)}));
+  const auto refused = Run({.images = std::vector<ImageInput>(8, {ImageInput::Kind::kEncoded, pgm})});
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("model fake/1"));
+  engines_.control().Hold(false);
+  for (auto& result : running) EXPECT_TRUE(result.get().ok());
+}
+
 TEST_F(RecognizerTest, WorkThatExpiresInTheQueueNeverRuns) {
   const std::string raw = Raw(1);
   EXPECT_EQ(Run({.packed_pixels = raw, .deadline = clock_.Now()}).status().code(), absl::StatusCode::kDeadlineExceeded);

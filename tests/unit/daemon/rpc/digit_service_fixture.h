@@ -1,0 +1,62 @@
+// The real DigitServiceImpl on port 0, a real client, a FakeEngine.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "daemon/rpc/digit_service.h"
+#include "grpcpp/create_channel.h"
+#include "grpcpp/server.h"
+#include "grpcpp/server_builder.h"
+#include "gtest/gtest.h"
+#include "tests/support/fake_engine.h"
+#include "tests/support/simulated_clock.h"
+
+namespace digit {
+
+inline std::string Raw(int c) {
+  std::string bytes(kImagePixels, '\0');
+  bytes[0] = static_cast<char>(10 + c);  // a FakeEngine says c; never blank
+  return bytes;
+}
+
+inline std::string TrailerOf(const grpc::ClientContext& context, const std::string& name) {
+  const auto found = context.GetServerTrailingMetadata().find(name);
+  if (found == context.GetServerTrailingMetadata().end()) return "";
+  return std::string(found->second.data(), found->second.size());
+}
+
+inline constexpr int kMaxQueuedImages = 64;
+inline constexpr size_t kMaxUnansweredBytes = 6000;  // of a stream
+
+class DigitServiceTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(registry_.Add("fake", "1", FakeModel(), absl::UnixEpoch()).ok());
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
+    builder.RegisterService(&service_);
+    server_ = builder.BuildAndStart();
+    ASSERT_NE(server_, nullptr);
+    channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials());
+    stub_ = v1::DigitService::NewStub(channel_);
+  }
+  void TearDown() override { server_->Shutdown(); }
+
+  FakeEngineFactory engines_;
+  std::unique_ptr<Pool> pool_ =
+      *Pool::Create({.max_batch_size = 4, .max_queued_images = kMaxQueuedImages, .engines = &engines_});
+  ModelRegistry registry_{pool_.get()};
+  DecodePool decode_pool_{{.threads = 1}};
+  Recognizer recognizer_{{}, &registry_, &decode_pool_};
+  SimulatedClock clock_{SteadyClock()->Now()};  // the pool has the real one
+  DigitServiceImpl service_{{.max_unanswered_images = 8, .max_unanswered_bytes = kMaxUnansweredBytes, .clock = &clock_},
+                            &recognizer_,
+                            &registry_};
+  std::unique_ptr<grpc::Server> server_;
+  std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<v1::DigitService::Stub> stub_;
+};
+
+}  // namespace digit
