@@ -121,6 +121,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
   parts.service = std::make_unique<DigitServiceImpl>(
       DigitServiceImpl::Options{.max_unanswered_images = config.max_unanswered_images,
                                 .max_unanswered_bytes = static_cast<size_t>(config.max_message_bytes),
+                                .max_call_bytes = size_t{16} * config.max_message_bytes,  // guess
                                 .access_log = config.access_log},
       parts.recognizer.get(), parts.registry.get());
 
