@@ -25,13 +25,24 @@ FlowId FlowOf(const grpc::CallbackServerContext& context) { return absl::HashOf(
 // One unary call. Deletes itself when gRPC is done with it, which is after Finish().
 class RecognizeReactor final : public grpc::ServerUnaryReactor {
  public:
-  // `access_log`: the clock to time it by, or nullptr for none.
-  RecognizeReactor(grpc::CallbackServerContext* context, RecognizeMessages* messages, const Clock* access_log)
-      : context_(context), messages_(messages), access_log_(access_log) {
+  // `bytes`: of all requests that are unanswered. `access_log`: the clock to time it by, or nullptr for none.
+  RecognizeReactor(grpc::CallbackServerContext* context, RecognizeMessages* messages, std::atomic<size_t>* bytes,
+                   const Clock* access_log)
+      : context_(context),
+        messages_(messages),
+        bytes_(bytes),
+        own_bytes_(messages->request()->ByteSizeLong()),
+        access_log_(access_log) {
     if (access_log_ != nullptr) arrived_ = access_log_->Now();
   }
 
-  void Start(Recognizer* recognizer, SteadyTime deadline) {
+  void Start(Recognizer* recognizer, SteadyTime deadline, size_t max_bytes) {
+    const size_t others = bytes_->fetch_add(own_bytes_, std::memory_order_relaxed);
+    if (others > 0 && others + own_bytes_ > max_bytes) {
+      return Answer(
+          absl::ResourceExhaustedError(absl::StrCat("requests of ", others, " bytes are unanswered; with ", own_bytes_,
+                                                    " more they would exceed the limit of ", max_bytes)));
+    }
     absl::StatusOr<RecognizeCall> call = DecodeRecognize(*messages_->request());
     if (!call.ok()) return Answer(call.status());
     call->task_class.flow = FlowOf(*context_);
@@ -57,12 +68,15 @@ class RecognizeReactor final : public grpc::ServerUnaryReactor {
       LogInfo(FormatAccessLine({"Recognize", *messages_->request(), context_->peer(), access_log_->Now() - arrived_},
                                result, status.error_message()));
     }
+    bytes_->fetch_sub(own_bytes_, std::memory_order_relaxed);
     messages_->FreeRequest();  // the core is done with it; a client that does not read must not hold it
     Finish(std::move(status));
   }
 
   grpc::CallbackServerContext* const context_;
   RecognizeMessages* const messages_;
+  std::atomic<size_t>* const bytes_;
+  const size_t own_bytes_;
   const Clock* const access_log_;
   SteadyTime arrived_;
   const std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
@@ -79,8 +93,8 @@ DigitServiceImpl::DigitServiceImpl(const Options& options, Recognizer* recognize
 grpc::ServerUnaryReactor* DigitServiceImpl::Recognize(grpc::CallbackServerContext* context, const v1::RecognizeRequest*,
                                                       v1::RecognizeResponse*) {
   auto* messages = static_cast<RecognizeMessages*>(context->GetRpcAllocatorState());  // allocator_ made it
-  auto* reactor = new RecognizeReactor(context, messages, options_.access_log ? options_.clock : nullptr);
-  reactor->Start(recognizer_, DeadlineOf(*context, *options_.clock));
+  auto* reactor = new RecognizeReactor(context, messages, &call_bytes_, options_.access_log ? options_.clock : nullptr);
+  reactor->Start(recognizer_, DeadlineOf(*context, *options_.clock), options_.max_call_bytes);
   return reactor;
 }
 

@@ -4,6 +4,7 @@
 // of open streams and recycled messages.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <vector>
@@ -24,7 +25,9 @@ class DigitServiceImpl final : public v1::DigitService::CallbackService {
   struct Options {
     int max_unanswered_images = 256;         // per stream; from here on the stream is not read
     size_t max_unanswered_bytes = 16 << 20;  // the same; a stream may hold one message more
-    bool access_log = false;                 // one line for each answered call and stream message
+    // Of all Recognize requests that are unanswered; beyond it RESOURCE_EXHAUSTED. One alone always passes.
+    size_t max_call_bytes = 256 << 20;
+    bool access_log = false;  // one line for each answered call and stream message
     Authorizer::Options authorizer;
     const Clock* clock = SteadyClock();  // not owned
   };
@@ -61,6 +64,7 @@ class DigitServiceImpl final : public v1::DigitService::CallbackService {
   ModelLoader* const loader_;
   const Authorizer authorizer_;
   RecognizeAllocator allocator_;
+  std::atomic<size_t> call_bytes_ = 0;
   FreeList<StreamSlot> slots_{128};  // of all streams, some 18 KiB each
 
   Mutex mu_;

@@ -122,6 +122,7 @@ void RecognizeStreamReactor::OnWriteDone(bool ok) {
   {
     MutexLock lock(&mu_);
     writing_ = false;
+    written_any_ = true;
     last_active_ = options_.clock->Now();
     if (!ok) broken_ = true;
     written = TakeFirst();
@@ -168,7 +169,8 @@ RecognizeStreamReactor::Next RecognizeStreamReactor::Decide() {
   if (!writing_ && !slots_.empty() && slots_.front()->answered) {
     writing_ = true;
     next.write = slots_.front()->response.get();
-    next.more_follows = slots_.size() > 1 && slots_[1]->answered;
+    // Not for the first: it takes the initial metadata along, and gRPC 1.51 completes it only when that was flushed.
+    next.more_follows = written_any_ && slots_.size() > 1 && slots_[1]->answered;
   }
   if (!reading_ && !read_all_ && !ending_ && unanswered_images_ < options_.max_unanswered_images &&
       unanswered_bytes_ < options_.max_unanswered_bytes) {

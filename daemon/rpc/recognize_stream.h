@@ -90,6 +90,7 @@ class RecognizeStreamReactor final
   int starting_ ABSL_GUARDED_BY(mu_) = 0;                               // threads in Run() that start operations
   bool reading_ ABSL_GUARDED_BY(mu_) = false;
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
+  bool written_any_ ABSL_GUARDED_BY(mu_) = false;
   bool read_all_ ABSL_GUARDED_BY(mu_) = false;
   bool ending_ ABSL_GUARDED_BY(mu_) = false;
   bool broken_ ABSL_GUARDED_BY(mu_) = false;  // a write failed: answers are dropped

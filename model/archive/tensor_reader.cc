@@ -19,6 +19,7 @@ using Kind = PickleValue::Kind;
 
 constexpr size_t kMaxDimensions = 8;
 constexpr size_t kMaxModuleDepth = 64;
+constexpr size_t kMaxKeyBytes = 64;  // torch writes decimal numbers
 
 template <typename... Parts>
 absl::Status Wrong(const Parts&... parts) {
@@ -287,11 +288,16 @@ uint64_t ElementBytes(absl::string_view storage_class) {
 }  // namespace
 
 absl::Status CheckStorages(const PickleTree& tree, const TensorSource& source) {
+  uint64_t bytes_left = 2 * uint64_t{source.archive_bytes};
   for (size_t id = 0; id < tree.num_values(); ++id) {
     if (tree.kind(static_cast<PickleId>(id)) != Kind::kStorage) continue;
     const std::vector<PickleId> storage = tree.children(static_cast<PickleId>(id), 5);
     const uint64_t element_bytes = ElementBytes(tree.text(storage[1]));
     if (element_bytes == 0) return Wrong("it has a storage of an unknown type, ", Quoted(tree.text(storage[1])));
+    // So that a file of many storages with long keys cannot take minutes.
+    if (tree.size(storage[2]) > kMaxKeyBytes) {
+      return Wrong("it has a storage with a key of ", tree.size(storage[2]), " bytes, the limit is ", kMaxKeyBytes);
+    }
     const std::string name = absl::StrCat(source.prefix, tree.text(storage[2]));
     const ZipRecord* record = source.zip.Find(name);
     if (record == nullptr) return Wrong("the record ", Quoted(name), " with values of a tensor is missing");
@@ -300,6 +306,10 @@ absl::Status CheckStorages(const PickleTree& tree, const TensorSource& source) {
       return Wrong("record ", Quoted(name), " has ", record->data.size(), " bytes, too few for ", elements,
                    " elements of ", element_bytes);
     }
+    if (record->data.size() > bytes_left) {
+      return Wrong("its storages take more than twice the file's size: the same record is named again and again");
+    }
+    bytes_left -= record->data.size();
   }
   return absl::OkStatus();
 }

@@ -29,7 +29,8 @@ absl::StatusOr<std::vector<NamedTensor>> ReadStateDict(const PickleTree& tree, c
 absl::StatusOr<std::vector<NamedTensor>> ReadModuleTensors(const PickleTree& tree, const TensorSource& source);
 
 // INVALID_ARGUMENT unless each storage that `tree` names, used or not and of whatever type, has a record that holds it:
-// LibTorch 1.13 believes the pickle and reads beyond the record's end.
+// LibTorch 1.13 believes the pickle and reads beyond the record's end. Also when records are named so often that the
+// copies, of which it makes one each time, would take more than twice the file's size.
 absl::Status CheckStorages(const PickleTree& tree, const TensorSource& source);
 
 }  // namespace digit

@@ -1,7 +1,9 @@
 // digit-train: trains the digit network, gets its data, says how good a model is.
 #include <atomic>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
+#include <ctime>
 #include <string>
 
 #include "absl/status/status.h"
@@ -16,11 +18,26 @@ namespace digit {
 namespace {
 
 std::atomic<bool> stop_requested = false;
-static_assert(std::atomic<bool>::is_always_lock_free, "written by a signal handler");
+std::atomic<int64_t> stop_requested_ms = 0;  // 0: not yet
+static_assert(std::atomic<int64_t>::is_always_lock_free, "written by a signal handler");
 
+int64_t NowMs() {
+  timespec now;
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
+// A second Ctrl-C ends the program at once. What comes together with the first is the first: timeout(1) sends its
+// signal to the program and again to its group.
 void RequestStop(int signal) {
+  constexpr int64_t kTogetherMs = 300;
+  const int64_t now_ms = NowMs();
+  int64_t first_ms = 0;
+  if (!stop_requested_ms.compare_exchange_strong(first_ms, now_ms) && now_ms - first_ms > kTogetherMs) {
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);
+  }
   stop_requested = true;
-  std::signal(signal, SIG_DFL);  // a second Ctrl-C ends the program at once
 }
 
 absl::Status Evaluate(const Flags& flags) {

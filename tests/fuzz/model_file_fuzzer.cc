@@ -1,8 +1,9 @@
-// Feeds bytes to the archive reader: as a whole file, and as the pickle of an otherwise sound one.
+// Feeds bytes to the archive reader: as a whole file, and as each pickle of an otherwise sound one.
 #include <cstdint>
 #include <cstdlib>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "model/archive/model_file.h"
 #include "tests/unit/model/archive/test_archive.h"
@@ -41,6 +42,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (bytes.substr(0, 1) == "\x80") {
     Check(digit::WriteZip(digit::StateDictEntries(bytes, digit::Floats(16))));
     Check(digit::WriteZip(digit::TorchScriptEntries(bytes, digit::Floats(16))));
+    // An empty module beside constants that may name a storage.
+    std::vector<digit::ZipEntry> entries = digit::TorchScriptEntries(
+        "\x80\x02"
+        "c__torch__\nNet\n)\x81}b.",
+        "");
+    for (digit::ZipEntry& entry : entries) {
+      if (entry.name == "m/constants.pkl") entry.data = bytes;
+    }
+    entries.push_back(digit::Entry("m/constants/0", digit::Floats(16)));
+    Check(digit::WriteZip(entries));
   }
   return 0;
 }

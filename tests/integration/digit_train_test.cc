@@ -182,6 +182,15 @@ TEST_F(DigitTrainTest, InterruptLeavesACheckpointAndExits130) {
   EXPECT_TRUE(Bytes("whole.pt") == Bytes("stopped.pt"));
 }
 
+TEST_F(DigitTrainTest, TheSameSignalTwiceAtOnceCountsOnce) {  // as timeout(1) sends it
+  const Outcome stopped = RunDigitTrain(TrainArguments("stopped.pt"), "epoch 2/8", [](pid_t child) {
+    ::kill(child, SIGTERM);
+    ::kill(child, SIGTERM);
+  });
+  EXPECT_EQ(stopped.exit_code, 130) << stopped.text;
+  EXPECT_TRUE(Exists("stopped.pt.checkpoint"));
+}
+
 TEST_F(DigitTrainTest, ReportIsWellFormedAndShowsWhatEvaluateSays) {
   std::vector<std::string> arguments = WithFlag(TrainArguments("m.pt"), "--report", "report.html");
   *(std::find(arguments.begin(), arguments.end(), "--epochs") + 1) = "2";  // not enough to read all of them

@@ -28,6 +28,7 @@ inline std::string TrailerOf(const grpc::ClientContext& context, const std::stri
 
 inline constexpr int kMaxQueuedImages = 64;
 inline constexpr size_t kMaxUnansweredBytes = 6000;  // of a stream
+inline constexpr size_t kMaxCallBytes = 200'000;     // of all unary calls
 
 class DigitServiceTest : public ::testing::Test {
  protected:
@@ -52,7 +53,10 @@ class DigitServiceTest : public ::testing::Test {
   Recognizer recognizer_{{}, &registry_, &decode_pool_};
   ModelLoader loader_{{.registry = &registry_}};
   SimulatedClock clock_{SteadyClock()->Now()};  // the pool has the real one
-  DigitServiceImpl service_{{.max_unanswered_images = 8, .max_unanswered_bytes = kMaxUnansweredBytes, .clock = &clock_},
+  DigitServiceImpl service_{{.max_unanswered_images = 8,
+                             .max_unanswered_bytes = kMaxUnansweredBytes,
+                             .max_call_bytes = kMaxCallBytes,
+                             .clock = &clock_},
                             &recognizer_,
                             &registry_,
                             &loader_};

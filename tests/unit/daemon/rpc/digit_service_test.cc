@@ -77,6 +77,32 @@ TEST_F(DigitServiceTest, OverloadSaysWhenToRetry) {
   EXPECT_TRUE(waiting.get().ok());
 }
 
+TEST_F(DigitServiceTest, TheBytesOfUnansweredCallsAreBounded) {
+  v1::RecognizeRequest small, large;
+  small.add_images()->set_pixels(Raw(1));
+  large = small;
+  large.add_images()->set_encoded(std::string(kMaxCallBytes, 'x'));
+  v1::RecognizeResponse response;
+  const auto recognize = [&](const v1::RecognizeRequest& request) {
+    grpc::ClientContext context;
+    return stub_->Recognize(&context, request, &response);
+  };
+  EXPECT_TRUE(recognize(large).ok());  // alone it passes
+  engines_.control().Hold(true);
+  std::thread held([&] {
+    v1::RecognizeResponse held_response;
+    grpc::ClientContext context;
+    EXPECT_TRUE(stub_->Recognize(&context, small, &held_response).ok());
+  });
+  engines_.control().WaitUntilHeld(1);
+  const grpc::Status refused = recognize(large);
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(refused.error_message(), HasSubstr("exceed the limit of 200000"));
+  engines_.control().Hold(false);
+  held.join();
+  EXPECT_TRUE(recognize(large).ok());
+}
+
 TEST_F(DigitServiceTest, ABulkRequestLetsInteractiveOnesPass) {
   engines_.control().Hold(true);
   std::vector<std::future<grpc::Status>> calls;

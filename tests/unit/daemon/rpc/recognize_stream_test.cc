@@ -202,6 +202,28 @@ TEST_F(RecognizeStreamTest, AnswersThatAreReadyTogetherAllArrive) {
   EXPECT_TRUE(stream->Finish().ok());
 }
 
+// gRPC never completes a first write that it was told not to flush, unless something else makes it write.
+TEST_F(RecognizeStreamTest, TheFirstAnswerArrivesThoughTheSecondIsReady) {
+  for (int round = 0; round < 50; ++round) {
+    engines_.control().Hold(true);
+    grpc::ClientContext context;
+    auto stream = stub_->RecognizeStream(&context);
+    ASSERT_TRUE(stream->Write(MessageOf(1)));
+    engines_.control().WaitUntilHeld(1);
+    ASSERT_TRUE(stream->Write({}));  // answered as soon as it is read
+    ASSERT_TRUE(stream->Write(MessageOf(2)));
+    WaitUntilQueued(1);  // so the one before it was read
+    engines_.control().Hold(false);
+    ExpectAnswers(stream.get(), 1, 1);
+    v1::RecognizeStreamResponse response;
+    ASSERT_TRUE(stream->Read(&response));
+    EXPECT_TRUE(response.has_error());
+    ExpectAnswers(stream.get(), 2, 2);
+    stream->WritesDone();
+    EXPECT_TRUE(stream->Finish().ok());
+  }
+}
+
 TEST_F(RecognizeStreamTest, EndAnswersWhatWasReadAndReadsNoMore) {
   engines_.control().Hold(true);
   grpc::ClientContext context;

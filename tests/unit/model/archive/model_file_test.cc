@@ -175,6 +175,23 @@ TEST(ModelFileTest, StoragesOfEveryTypeMustHoldWhatThePickleSays) {
   }
 }
 
+TEST(ModelFileTest, ARecordNamedAgainAndAgainIsRefusedAsLibTorchWouldCopyIt) {
+  const std::string tensor = pickle::Tensor({.storage_elements = 1000, .shape = {1}, .strides = {1}});
+  for (const int times : {1, 50}) {
+    std::string constants = pickle::kProto2 + std::string("(");
+    for (int i = 0; i < times; ++i) constants += tensor;
+    auto entries = TorchScriptEntries(SmallScriptPickle(), Floats(6));
+    std::erase_if(entries, [](const ZipEntry& entry) { return entry.name == "m/constants.pkl"; });
+    entries.push_back(Entry("m/constants.pkl", constants + "t."));
+    entries.push_back(Entry("m/constants/0", Floats(1000)));
+    const std::string error = ErrorOf(WriteZip(entries));
+    EXPECT_EQ(error.empty(), times == 1) << error;
+    if (times > 1) {
+      EXPECT_THAT(error, HasSubstr("again and again"));
+    }
+  }
+}
+
 TEST(ModelFileTest, TakesTheWrapperOffTheNamesOfAStateDict) {  // nn.DataParallel, torch.compile
   for (const char* wrapper : {"module.", "_orig_mod.", "_orig_mod.module."}) {
     const std::string pickle =
