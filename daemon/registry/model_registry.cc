@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "base/log.h"
+#include "base/sha256.h"
 #include "base/status.h"
 #include "model/dataset/digit_generator.h"
 
@@ -126,7 +127,16 @@ absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::Reload(const std::string&
     rejected = entry->rejected_sha256;
     live = entry->live;
   }
-  ASSIGN_OR_RETURN(Model model, LoadModel(path));
+  absl::StatusOr<Model> read = LoadModel(path);
+  if (!read.ok()) {
+    const absl::StatusOr<std::string> sha256 = Sha256HexOfFile(path);  // else there is nothing to remember it by
+    if (sha256.ok()) {
+      Record(live->name, {.path = path, .sha256 = *sha256}, ModelVersionOf(path, *sha256), ModelState::kRefused,
+             read.status().message(), now);
+    }
+    return read.status();
+  }
+  Model model = *std::move(read);
   if (model.sha256 == live->model->sha256) return Reloaded{.live = live};
   if (model.sha256 == rejected && !options.force) {
     if (options.automatic) return Reloaded{.live = live};

@@ -107,6 +107,7 @@ TEST_F(ReloadTest, WhatIsBrokenLeavesTheOldVersionServing) {
   for (const std::string& bytes : {std::string(), std::string("hello"), sound.substr(0, sound.size() / 2)}) {
     Write(bytes);
     EXPECT_EQ(Reload().status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(StateOf(1), "refused");
   }
   std::filesystem::remove(path());
   EXPECT_EQ(Reload().status().code(), absl::StatusCode::kNotFound);

@@ -226,6 +226,36 @@ TEST_F(DigitServiceTest, ModelsAreListedAndDescribed) {
   EXPECT_EQ(stub_->GetModel(&missing_context, request, &response).error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
+TEST_F(DigitServiceTest, AReloadThatFailsLeavesTheModelServing) {
+  grpc::ClientContext reload_context, rollback_context, get_context;
+  v1::ReloadModelResponse reloaded;
+  const grpc::Status status = stub_->ReloadModel(&reload_context, {}, &reloaded);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_THAT(status.error_message(), HasSubstr("fake.pt"));
+  v1::RollbackModelResponse rolled_back;
+  EXPECT_EQ(stub_->RollbackModel(&rollback_context, {}, &rolled_back).error_code(),
+            grpc::StatusCode::FAILED_PRECONDITION);
+  v1::GetModelResponse model;
+  ASSERT_TRUE(stub_->GetModel(&get_context, {}, &model).ok());
+  EXPECT_EQ(model.model().versions(0).state(), v1::MODEL_STATE_LIVE);
+}
+
+TEST_F(DigitServiceTest, AdminCallsAskTheAuthorizer) {
+  DigitServiceImpl guarded({.authorizer = {.listens_on_loopback = false}}, &recognizer_, &registry_, &loader_);
+  grpc::ServerBuilder builder;
+  builder.RegisterService(&guarded);
+  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  const auto stub = v1::DigitService::NewStub(server->InProcessChannel({}));
+  grpc::ClientContext reload, rollback, list;
+  v1::ReloadModelResponse reloaded;
+  v1::RollbackModelResponse rolled_back;
+  v1::ListModelsResponse models;
+  EXPECT_EQ(stub->ReloadModel(&reload, {}, &reloaded).error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_EQ(stub->RollbackModel(&rollback, {}, &rolled_back).error_code(), grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_TRUE(stub->ListModels(&list, {}, &models).ok());
+  server->Shutdown();
+}
+
 TEST(StatusMappingTest, CodesAreEqualByValueAndMessagesAreBounded) {
   for (int code = 0; code <= 16; ++code) {
     const grpc::Status status = ToGrpcStatus(absl::Status(static_cast<absl::StatusCode>(code), "text"));
