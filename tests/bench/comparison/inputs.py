@@ -43,7 +43,7 @@ def _png(pixels):
 
 
 class Inputs:
-    """The files: .onnx, .stubs, .mnist (part of the test set), .bodies and .pngs (the same pictures for h2load)."""
+    """The files: .onnx, .stubs, .mnist (part of the test set), .bodies and .pngs (the same pictures for h2load), .blank."""
 
     def __init__(self, folder, mnist):
         self.onnx = folder / "model.onnx"
@@ -61,6 +61,8 @@ class Inputs:
             self.pngs[-1].write_bytes(_png(pixels))
             self.bodies.append(folder / f"{number}.body")
             self.bodies[-1].write_bytes(loads.grpc_body(pixels))
+        self.blank = folder / "blank.body"
+        self.blank.write_bytes(loads.grpc_body(bytes(PIXELS)))
 
     # digitctl bench asks for each picture alone first: all 10,000, from five servers, would take minutes.
     def _thin_out(self, mnist):
