@@ -139,7 +139,8 @@ std::variant<Flags, EarlyExit> ParseFlags(const std::vector<std::string>& args) 
       ->type_name("FORMAT")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
-  app.add_option("--admin-token-file", flags.admin_token_file, "File with the token for `model`, if the server wants one")
+  app.add_option("--admin-token-file", flags.admin_token_file,
+                 "File with the token for `model`, if the server wants one")
       ->envname("DIGIT_ADMIN_TOKEN_FILE")
       ->type_name("FILE");
   CLI::App* model = app.add_subcommand("model", "Reload a model from its file, or roll it back");
@@ -174,11 +175,12 @@ std::variant<Flags, EarlyExit> ParseFlags(const std::vector<std::string>& args) 
     if (parsed.empty() && error.get_name() == "RequiredError") {
       const std::vector<std::string> unknown = app.remaining();
       const std::string what = unknown.empty() ? "a command is needed" : absl::StrCat("'", unknown[0], "' is unknown");
-      return UsageError(absl::StrCat(what, "; the commands are recognize, models, model, health, version and bench"), "");
+      return UsageError(absl::StrCat(what, "; the commands are recognize, models, model, health, version and bench"),
+                        "");
     }
     return UsageError(error.what(), parsed.empty() ? "" : parsed[0]->get_name());
   }
-  flags.command = *recognize ? Command::kRecognize
+  flags.command = *recognize  ? Command::kRecognize
                   : *models   ? Command::kModels
                   : *reload   ? Command::kReload
                   : *rollback ? Command::kRollback

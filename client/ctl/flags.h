@@ -29,8 +29,8 @@ struct Flags {
   OutputFormat output = OutputFormat::kText;
   std::string admin_token_file;  // empty: none
   // Of `recognize`, `bench` and `model`:
-  std::string model;  // empty: the server's default
-  bool force = false;  // of `model reload`
+  std::string model;          // empty: the server's default
+  bool force = false;         // of `model reload`
   std::string model_version;  // empty: the live one
   BenchOptions bench;
   // Of `recognize`:

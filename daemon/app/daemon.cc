@@ -154,12 +154,12 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
       std::make_unique<Recognizer>(Recognizer::Options{.max_images_per_call = config.max_images_per_call},
                                    parts.registry.get(), parts.decode_pool.get());
   parts.service = std::make_unique<DigitServiceImpl>(
-      DigitServiceImpl::Options{.max_unanswered_images = config.max_unanswered_images,
-                                .max_unanswered_bytes = static_cast<size_t>(config.max_message_bytes),
-                                .max_call_bytes = size_t{16} * config.max_message_bytes,  // guess
-                                .access_log = config.access_log,
-                                .authorizer = {.admin_token = admin_token,
-                                               .listens_on_loopback = IsLoopbackAddress(config.listen)}},
+      DigitServiceImpl::Options{
+          .max_unanswered_images = config.max_unanswered_images,
+          .max_unanswered_bytes = static_cast<size_t>(config.max_message_bytes),
+          .max_call_bytes = size_t{16} * config.max_message_bytes,  // guess
+          .access_log = config.access_log,
+          .authorizer = {.admin_token = admin_token, .listens_on_loopback = IsLoopbackAddress(config.listen)}},
       parts.recognizer.get(), parts.registry.get(), parts.loader.get());
 
   // The executors run already; gRPC's threads are started from here on and inherit this. Under overload, running what

@@ -34,12 +34,12 @@ struct DaemonConfig {
   int64_t max_message_bytes = 16 << 20;
   int decode_threads = 0;                            // 0: one per usable core
   absl::Duration drain_timeout = absl::Seconds(20);  // below Kubernetes' default grace of 30 s
-  bool watch = true;             // reload a model when its file changes
+  bool watch = true;                                 // reload a model when its file changes
   std::string gate_data;         // a folder as MNIST's: a reload is compared on its validation images; empty: generated
   std::string admin_token_file;  // empty: admin calls on loopback only
-  std::string log_level = "info";                    // debug, info, warn, error, off
-  bool access_log = false;                           // at info
-  bool reflection = false;                           // the service grpc.reflection.v1alpha
+  std::string log_level = "info";  // debug, info, warn, error, off
+  bool access_log = false;         // at info
+  bool reflection = false;         // the service grpc.reflection.v1alpha
 };
 
 // Every problem at once, one a line: "listen: ...". Pure.

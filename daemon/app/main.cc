@@ -41,8 +41,8 @@ sigset_t BlockStopSignals() {
   return signals;
 }
 
-// Waits for the stop signals on a thread of its own, because loading a model may take long, or for ever: a model file is
-// a program. Before Serve() the first one ends the process at once, for nothing has been accepted; after it, it is
+// Waits for the stop signals on a thread of its own, because loading a model may take long, or for ever: a model file
+// is a program. Before Serve() the first one ends the process at once, for nothing has been accepted; after it, it is
 // handed to main(), and a second one ends the process without waiting for what is left. SIGHUP reloads models.
 class StopSignals {
  public:

@@ -17,8 +17,8 @@ namespace digit {
 
 class Pool;
 
-// The pause before the attempt to rebuild an engine after `failures` failures in a row (>= 1): 100 ms, 200 ms, ... 60 s.
-// Guess.
+// The pause before the attempt to rebuild an engine after `failures` failures in a row (>= 1): 100 ms, 200 ms, ... 60
+// s. Guess.
 absl::Duration RepairPause(int failures);
 
 // What became of one executor's engine.

@@ -33,8 +33,8 @@ absl::Status WhyNotToRun(const Task& task, SteadyTime now) {
 absl::Status CheckAllowedBatchSizes(const std::vector<int>& sizes, int max_batch_size) {
   const bool ascending = std::adjacent_find(sizes.begin(), sizes.end(), std::greater_equal<>()) == sizes.end();
   if (sizes.empty() || (ascending && sizes.front() >= 1 && sizes.back() == max_batch_size)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("is ", absl::StrJoin(sizes, ","),
-                                                 ", must ascend and end with max_batch_size, ", max_batch_size));
+  return absl::InvalidArgumentError(
+      absl::StrCat("is ", absl::StrJoin(sizes, ","), ", must ascend and end with max_batch_size, ", max_batch_size));
 }
 
 absl::StatusOr<std::unique_ptr<Pool>> Pool::Create(Options options) {

@@ -24,7 +24,8 @@
 
 namespace digit {
 
-// OK when empty, or ascending from 1 or more and ending with `max_batch_size`; else INVALID_ARGUMENT: "is 1,8, must ...".
+// OK when empty, or ascending from 1 or more and ending with `max_batch_size`; else INVALID_ARGUMENT: "is 1,8, must
+// ...".
 absl::Status CheckAllowedBatchSizes(const std::vector<int>& sizes, int max_batch_size);
 
 class Pool {

@@ -22,8 +22,8 @@ class FileWatcher {
  public:
   struct Options {
     std::vector<std::string> paths;
-    absl::Duration poll = absl::Seconds(30);           // the longest until a change without an event is seen
-    absl::Duration settle = absl::Milliseconds(200);   // guess: longer than a writer pauses
+    absl::Duration poll = absl::Seconds(30);                 // the longest until a change without an event is seen
+    absl::Duration settle = absl::Milliseconds(200);         // guess: longer than a writer pauses
     std::function<void(const std::string& path)> on_change;  // on the watcher's thread
   };
   // What the paths lead to now is where it starts from. RESOURCE_EXHAUSTED: no inotify instance or descriptor is left.
@@ -45,7 +45,7 @@ class FileWatcher {
 
   const Options options_;
   const int inotify_;
-  const int stop_;  // an eventfd
+  const int stop_;                        // an eventfd
   std::map<std::string, Watched> files_;  // by path; of the thread
   std::thread thread_;
 };

@@ -1,5 +1,5 @@
-// Whether a candidate may take a live version's place: not worse on labelled pictures, or, without any, of the same mind
-// on generated digits.
+// Whether a candidate may take a live version's place: not worse on labelled pictures, or, without any, of the same
+// mind on generated digits.
 #pragma once
 
 #include <string>
@@ -15,7 +15,7 @@ namespace digit {
 
 // What the gate saw. Answers of both versions to the same pictures.
 struct GateReport {
-  bool labelled = false;      // compared with labels; else with each other, on generated digits
+  bool labelled = false;  // compared with labels; else with each other, on generated digits
   int images = 0;
   int candidate_right = 0, live_right = 0;  // with labels
   int worse = 0, better = 0;                // only the live one is right; only the candidate. Without labels: differ, 0

@@ -18,10 +18,10 @@ namespace digit {
 class ModelLoader {
  public:
   struct Options {
-    ModelRegistry* registry = nullptr;                                           // not owned
-    const Clock* clock = SteadyClock();                                          // not owned
-    std::function<absl::Time()> wall_time = [] { return absl::UnixEpoch(); };    // for live_since
-    std::function<void()> on_change = [] {};                                     // another version is live
+    ModelRegistry* registry = nullptr;                                         // not owned
+    const Clock* clock = SteadyClock();                                        // not owned
+    std::function<absl::Time()> wall_time = [] { return absl::UnixEpoch(); };  // for live_since
+    std::function<void()> on_change = [] {};                                   // another version is live
   };
   // On the loader's thread; must not block.
   using Done = std::function<void(absl::StatusOr<ModelRegistry::Reloaded>)>;

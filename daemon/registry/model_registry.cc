@@ -242,9 +242,9 @@ absl::StatusOr<ModelHandle> ModelRegistry::Find(absl::string_view name, absl::st
   const ModelHandle &live = entry->live, &previous = entry->previous;
   if (version.empty() || version == live->version || version == kStable) return live;
   if (previous != nullptr && (version == previous->version || version == kPrevious)) return previous;
-  return absl::NotFoundError(absl::StrCat(
-      "model '", live->name, "' has no version '", version, "'; live is '", live->version, "'",
-      previous == nullptr ? "" : absl::StrCat(", and '", previous->version, "' is still loaded")));
+  return absl::NotFoundError(
+      absl::StrCat("model '", live->name, "' has no version '", version, "'; live is '", live->version, "'",
+                   previous == nullptr ? "" : absl::StrCat(", and '", previous->version, "' is still loaded")));
 }
 
 absl::StatusOr<ModelDescription> ModelRegistry::Describe(absl::string_view name) const {

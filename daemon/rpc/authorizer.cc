@@ -32,7 +32,8 @@ const For* Find(absl::string_view method) {
 // In a time that does not tell how much of it is right.
 bool SameSecret(absl::string_view a, absl::string_view b) {
   unsigned char difference = a.size() == b.size() ? 0 : 1;
-  for (size_t i = 0; i < a.size(); ++i) difference |= static_cast<unsigned char>(a[i] ^ b[b.empty() ? 0 : i % b.size()]);
+  for (size_t i = 0; i < a.size(); ++i)
+    difference |= static_cast<unsigned char>(a[i] ^ b[b.empty() ? 0 : i % b.size()]);
   return difference == 0;
 }
 
@@ -54,7 +55,8 @@ absl::Status Authorizer::Check(absl::string_view method, absl::string_view sent)
   if (options_.admin_token.empty()) {
     if (options_.listens_on_loopback) return absl::OkStatus();
     return absl::PermissionDeniedError(absl::StrCat(
-        method, " is for admins, and this server has no admin token: start digitd with --admin-token-file FILE, or let ",
+        method,
+        " is for admins, and this server has no admin token: start digitd with --admin-token-file FILE, or let ",
         "it listen on a loopback address"));
   }
   if (sent.empty()) {

@@ -16,7 +16,7 @@ namespace digit {
 class Authorizer {
  public:
   struct Options {
-    std::string admin_token;       // empty: there is none
+    std::string admin_token;  // empty: there is none
     bool listens_on_loopback = true;
   };
   explicit Authorizer(Options options) : options_(std::move(options)) {}

@@ -86,7 +86,11 @@ class RecognizeReactor final : public grpc::ServerUnaryReactor {
 
 DigitServiceImpl::DigitServiceImpl(const Options& options, Recognizer* recognizer, const ModelRegistry* registry,
                                    ModelLoader* loader)
-    : options_(options), recognizer_(recognizer), registry_(registry), loader_(loader), authorizer_(options.authorizer) {
+    : options_(options),
+      recognizer_(recognizer),
+      registry_(registry),
+      loader_(loader),
+      authorizer_(options.authorizer) {
   SetMessageAllocatorFor_Recognize(&allocator_);
 }
 

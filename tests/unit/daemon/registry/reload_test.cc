@@ -22,9 +22,9 @@ const absl::Time kNow = absl::UnixEpoch();
 class ReloadTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::path(::testing::TempDir()) /
-              ("reload_test." + std::to_string(::getpid()) + "." +
-               ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    folder_ =
+        std::filesystem::path(::testing::TempDir()) / ("reload_test." + std::to_string(::getpid()) + "." +
+                                                       ::testing::UnitTest::GetInstance()->current_test_info()->name());
     std::filesystem::create_directories(folder_);
     const auto shipped = LoadModel("model/pretrained/mnist.pt");
     ASSERT_TRUE(shipped.ok()) << shipped.status();

@@ -241,7 +241,9 @@ TEST_F(DigitServiceTest, AReloadThatFailsLeavesTheModelServing) {
 }
 
 TEST_F(DigitServiceTest, AdminCallsAskTheAuthorizer) {
-  DigitServiceImpl guarded({.authorizer = {.listens_on_loopback = false}}, &recognizer_, &registry_, &loader_);
+  DigitServiceImpl::Options options;
+  options.authorizer.listens_on_loopback = false;
+  DigitServiceImpl guarded(options, &recognizer_, &registry_, &loader_);
   grpc::ServerBuilder builder;
   builder.RegisterService(&guarded);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();

@@ -248,7 +248,9 @@ TEST_F(RecognizeStreamTest, EndAnswersWhatWasReadAndReadsNoMore) {
 // A client that never stops sending: what it got are answers to all messages up to some point.
 TEST_F(RecognizeStreamTest, EndStopsABusyStreamWithoutAHoleInItsAnswers) {
   for (int round = 0; round < 20; ++round) {
-    DigitServiceImpl service({.max_unanswered_images = 8}, &recognizer_, &registry_);
+    DigitServiceImpl::Options options;
+    options.max_unanswered_images = 8;
+    DigitServiceImpl service(options, &recognizer_, &registry_, &loader_);
     grpc::ServerBuilder builder;
     builder.RegisterService(&service);
     const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
