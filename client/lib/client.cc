@@ -43,6 +43,10 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Create(ClientOptions options) {
     return absl::InvalidArgumentError(
         absl::StrCat("timeout ", absl::FormatDuration(options.timeout), " must be above 0 and at most 24h"));
   }
+  for (const char c : options.admin_token) {
+    if (c <= ' ' || c > '~')
+      return absl::InvalidArgumentError("the admin token must be visible ASCII characters alone");
+  }
   auto channel = MakeChannel(options, *address);
   return std::unique_ptr<Client>(new Client(std::move(options), std::move(channel)));
 }

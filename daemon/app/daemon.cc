@@ -1,5 +1,6 @@
 #include "daemon/app/daemon.h"
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <utility>
@@ -77,6 +78,10 @@ absl::StatusOr<std::string> ReadAdminToken(const std::string& path) {
   ASSIGN_OR_RETURN(const std::string content, ReadFile(path, kMaxBytes));
   const absl::string_view line = absl::StripAsciiWhitespace(absl::string_view(content).substr(0, content.find('\n')));
   constexpr size_t kFewest = 16;
+  if (!std::all_of(line.begin(), line.end(), [](char c) { return c > ' ' && c < 127; })) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("admin token file '", path, "': its first line must be letters, digits and signs of ASCII alone"));
+  }
   if (line.size() >= kFewest) return std::string(line);
   return absl::InvalidArgumentError(absl::StrCat("admin token file '", path, "': its first line has ", line.size(),
                                                  " characters, must have at least ", kFewest));
@@ -196,6 +201,7 @@ absl::Status Daemon::StartWatching() {
     for (const std::string& name : names.at(path)) parts.loader->ReloadIfChanged(name);
   };
   ASSIGN_OR_RETURN(parts.watcher, FileWatcher::Create(std::move(options)));
+  ReloadAll();  // a file may have changed between its loading and the watcher's first look
   return absl::OkStatus();
 }
 

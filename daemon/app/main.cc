@@ -10,6 +10,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "base/build_info.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mutex.h"
@@ -54,6 +55,7 @@ class StopSignals {
   int Serve(std::function<void()> reload) {
     MutexLock lock(&mu_);
     reload_ = std::move(reload);
+    if (reload_at_once_) reload_();
     while (received_ == 0) changed_.Wait(&mu_);
     reload_ = [] {};
     return received_;
@@ -66,12 +68,18 @@ class StopSignals {
       sigwait(&signals, &signal);
       MutexLock lock(&mu_);
       if (signal == SIGHUP) {
-        if (reload_) reload_();
+        if (reload_) {
+          reload_();
+        } else {
+          reload_at_once_ = true;
+        }
         continue;
       }
       if (!reload_) End("stopped before it served", kExitOk);
+      if (received_ != 0 && SteadyClock()->Now() - received_at_ < absl::Seconds(1)) continue;  // the same one, doubled
       if (received_ != 0) End("stopped without finishing: a second signal", kExitFailure);
       received_ = signal;
+      received_at_ = SteadyClock()->Now();
       changed_.NotifyAll();
     }
   }
@@ -85,7 +93,9 @@ class StopSignals {
   Mutex mu_;
   CondVar changed_;
   std::function<void()> reload_ ABSL_GUARDED_BY(mu_);  // null before Serve()
+  bool reload_at_once_ ABSL_GUARDED_BY(mu_) = false;   // SIGHUP came before Serve()
   int received_ ABSL_GUARDED_BY(mu_) = 0;
+  SteadyTime received_at_ ABSL_GUARDED_BY(mu_);
 };
 
 int Main(int argc, char** argv) {

@@ -1,6 +1,7 @@
 #include "daemon/registry/model_registry.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -89,7 +90,13 @@ absl::StatusOr<ModelHandle> ModelRegistry::MakeVersion(const std::string& name, 
   return made;
 }
 
-absl::Status ModelRegistry::CheckReplaces(const Model& candidate, const LiveModel& live) const {
+absl::Status ModelRegistry::CheckReplaces(const Model& candidate, absl::string_view version,
+                                          const LiveModel& live) const {
+  if (version == live.version) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("model '", candidate.path, "' has changed, and its folder says that it is still version ", version,
+                     ": a version stays what it is. Write the new one to a folder of its own number"));
+  }
   if (live.model->is_digit_cnn && !candidate.is_digit_cnn && !options_.allow_torchscript) {
     return absl::FailedPreconditionError(
         absl::StrCat("model '", candidate.path, "' is TorchScript, which is a program; a reload replaces the digit ",
@@ -118,67 +125,83 @@ absl::Status ModelRegistry::AskGate(InferenceEngine& candidate, const LiveModel&
 absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::Reload(const std::string& name, const ReloadOptions& options,
                                                               absl::Time now) {
   MutexLock one_at_a_time(&reload_mu_);
-  std::string path, rejected;
+  std::string path;
+  std::set<std::string> rejected;
   ModelHandle live;
   {
     MutexLock lock(&mu_);
     ASSIGN_OR_RETURN(const Entry* entry, FindEntry(name));
     path = entry->path;
-    rejected = entry->rejected_sha256;
+    rejected = entry->rejected;
     live = entry->live;
   }
-  absl::StatusOr<Model> read = LoadModel(path);
-  if (!read.ok()) {
-    const absl::StatusOr<std::string> sha256 = Sha256HexOfFile(path);  // else there is nothing to remember it by
-    if (sha256.ok()) {
-      Record(live->name, {.path = path, .sha256 = *sha256}, ModelVersionOf(path, *sha256), ModelState::kRefused,
-             read.status().message(), now);
-    }
-    return read.status();
-  }
-  Model model = *std::move(read);
-  if (model.sha256 == live->model->sha256) return Reloaded{.live = live};
-  if (model.sha256 == rejected && !options.force) {
+  ASSIGN_OR_RETURN(std::string bytes, ReadModelFile(path));
+  VersionRecord record{.sha256 = Sha256Hex(bytes), .path = path, .state = ModelState::kChecking, .since = now};
+  record.version = ModelVersionOf(path, record.sha256);
+  if (rejected.contains(record.sha256) && !options.force) {
     if (options.automatic) return Reloaded{.live = live};
     return absl::FailedPreconditionError(absl::StrCat("model '", path, "' was refused or rolled back before and has ",
                                                       "not changed since; force it to load it all the same"));
   }
-  const std::string version = ModelVersionOf(path, model.sha256);
-  const Model summary = {.path = path, .sha256 = model.sha256};
-  GateReport report;
-  bool gate_was_asked = false;
+  absl::StatusOr<Model> model = LoadModel(path, std::move(bytes));
+  if (!model.ok()) {
+    record.unreadable = true;
+    return Refuse(live->name, std::move(record), model.status());
+  }
+  if (record.sha256 == live->model->sha256) return Reloaded{.live = live};
+  const absl::Status replaces = CheckReplaces(*model, record.version, *live);
+  if (!replaces.ok()) return Refuse(live->name, std::move(record), replaces);
+
+  Record(live->name, record);
+  std::string gate;
   Pool::PlaceOptions place;
-  place.on_warm_up = [&] { Record(live->name, summary, version, ModelState::kWarming, "", now); };
+  place.on_warm_up = [&] {
+    record.state = ModelState::kWarming;
+    Record(live->name, record);
+  };
   place.accept = [&](InferenceEngine& engine) {
-    gate_was_asked = true;
+    GateReport report;
     const absl::Status verdict = AskGate(engine, *live, &report);
+    gate = report.ToString();
     if (verdict.ok() || !options.force) return verdict;
-    LogWarn("gate overruled", {{"model", live->name}, {"version", version}, {"gate", verdict}});
+    absl::StrAppend(&gate, " (overruled)");
+    LogWarn("gate overruled", {{"model", live->name}, {"version", record.version}, {"gate", verdict}});
     return absl::OkStatus();
   };
-  Record(live->name, summary, version, ModelState::kChecking, "", now);
-  const absl::Status replaces = CheckReplaces(model, *live);
-  absl::StatusOr<ModelHandle> made =
-      replaces.ok() ? MakeVersion(live->name, version, std::move(model), place, now) : replaces;
-  if (!made.ok()) {
-    LogError("model refused", {{"model", live->name}, {"version", version}, {"error", made.status()}});
-    Record(live->name, summary, version, ModelState::kRefused, made.status().message(), now);
-    return made.status();
-  }
-  MakeLive(*made, now);
+  absl::StatusOr<ModelHandle> made = MakeVersion(live->name, record.version, *std::move(model), place, now);
+  absl::Status status = made.status();
+  if (status.ok()) status = MakeLive(*made, *live, now);
+  if (absl::IsAborted(status)) record.unreadable = true;  // no verdict on the file
+  if (!status.ok()) return Refuse(live->name, std::move(record), status);
   LogLive("model reloaded", **made);
-  return Reloaded{.live = *made, .changed = true, .gate = gate_was_asked ? report.ToString() : ""};
+  return Reloaded{.live = *made, .changed = true, .gate = gate};
 }
 
-void ModelRegistry::MakeLive(const ModelHandle& model, absl::Time now) {
+absl::Status ModelRegistry::Refuse(const std::string& name, VersionRecord record, const absl::Status& why) {
+  LogError("model refused", {{"model", name}, {"version", record.version}, {"error", why}});
+  record.state = ModelState::kRefused;
+  record.reason = std::string(why.message());
+  Record(name, std::move(record));
+  return why;
+}
+
+absl::Status ModelRegistry::MakeLive(const ModelHandle& model, const LiveModel& judged_against, absl::Time now) {
   ModelHandle dropped;  // freed outside the lock
   MutexLock lock(&mu_);
-  Entry& entry = models_.find(model->name)->second;
+  const auto found = models_.find(model->name);
+  if (found == models_.end()) return absl::UnavailableError("the server is shutting down");
+  Entry& entry = found->second;
+  if (entry.live.get() != &judged_against) {
+    return absl::AbortedError(
+        absl::StrCat("model '", model->name, "' was rolled back while its new version was being ",
+                     "checked; the new one was compared with what is live no more. Reload again"));
+  }
   dropped = std::move(entry.previous);
   entry.previous = std::move(entry.live);
   entry.live = model;
-  entry.rejected_sha256.clear();
+  entry.rejected.clear();
   SetRecord(&entry, RecordOf(model, now));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ModelHandle> ModelRegistry::Rollback(const std::string& name, absl::Time now) {
@@ -192,7 +215,7 @@ absl::StatusOr<ModelHandle> ModelRegistry::Rollback(const std::string& name, abs
           absl::StrCat("model '", entry.live->name, "' has no version before the live one, ", entry.live->version));
     }
     dropped = std::move(entry.live);
-    entry.rejected_sha256 = dropped->model->sha256;
+    entry.rejected.insert(dropped->model->sha256);
     entry.live = std::move(entry.previous);
     live = entry.live;
     VersionRecord record = RecordOf(dropped, now);
@@ -204,27 +227,33 @@ absl::StatusOr<ModelHandle> ModelRegistry::Rollback(const std::string& name, abs
   return live;
 }
 
-void ModelRegistry::Record(const std::string& name, const Model& model, const std::string& version, ModelState state,
-                           absl::string_view reason, absl::Time now) {
+void ModelRegistry::Record(const std::string& name, VersionRecord record) {
   MutexLock lock(&mu_);
-  Entry& entry = models_.find(name)->second;
-  if (state == ModelState::kRefused) entry.rejected_sha256 = model.sha256;
-  SetRecord(&entry, {.version = version,
-                     .sha256 = model.sha256,
-                     .path = model.path,
-                     .state = state,
-                     .reason = std::string(reason),
-                     .since = now});
+  const auto found = models_.find(name);
+  if (found == models_.end()) return;
+  // What cannot be read is read again when asked: the file beside it may have changed, or it was half written.
+  if (record.state == ModelState::kRefused && !record.unreadable) found->second.rejected.insert(record.sha256);
+  SetRecord(&found->second, std::move(record));
 }
 
 void ModelRegistry::SetRecord(Entry* entry, VersionRecord record) {
   constexpr size_t kMaxRecords = 20;
   auto& records = entry->versions;
-  records.erase(std::remove_if(records.begin(), records.end(),
-                               [&](const VersionRecord& known) { return known.sha256 == record.sha256; }),
-                records.end());
+  const auto is_loaded = [](const VersionRecord& known) { return !known.model.expired(); };
+  for (VersionRecord& known : records) {
+    if (known.sha256 != record.sha256 || !is_loaded(known) || !record.model.expired()) continue;
+    known.reason = record.reason;  // it is loaded, whatever became of reading its file again
+    return;
+  }
+  // Of what could not be read only the last one is news: the others were steps of a slow writer.
+  const auto replaced = [&](const VersionRecord& known) {
+    return known.sha256 == record.sha256 || (known.unreadable && !is_loaded(known));
+  };
+  records.erase(std::remove_if(records.begin(), records.end(), replaced), records.end());
   records.push_front(std::move(record));
-  if (records.size() > kMaxRecords) records.pop_back();
+  for (size_t i = records.size(); i-- > 0 && records.size() > kMaxRecords;) {
+    if (!is_loaded(records[i])) records.erase(records.begin() + static_cast<int64_t>(i));
+  }
 }
 
 absl::StatusOr<const ModelRegistry::Entry*> ModelRegistry::FindEntry(absl::string_view name) const {

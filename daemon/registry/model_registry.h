@@ -9,6 +9,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -65,7 +66,8 @@ class ModelRegistry {
   // Reads the file of `name` (empty: the default model) again and, when its digest differs, makes it live. One reload
   // at a time, others wait. NOT_FOUND: no such model, or no file any more. INVALID_ARGUMENT: no sound model.
   // FAILED_PRECONDITION: refused by the gate, rolled back before, other labels, or TorchScript where that may not
-  // come by a reload. The old version goes on in all these cases.
+  // come by a reload, or the content of a version folder has changed. ABORTED: rolled back meanwhile. The old version
+  // goes on in all these cases.
   absl::StatusOr<Reloaded> Reload(const std::string& name, const ReloadOptions& options, absl::Time now)
       ABSL_LOCKS_EXCLUDED(mu_, reload_mu_);
 
@@ -92,19 +94,21 @@ class ModelRegistry {
   struct Entry {
     std::string path;
     ModelHandle live, previous;
-    std::string rejected_sha256;         // of what was rolled back or refused last
+    std::set<std::string> rejected;      // digests of what was rolled back or refused since something went live
     std::deque<VersionRecord> versions;  // newest first
   };
 
   absl::StatusOr<ModelHandle> MakeVersion(const std::string& name, const std::string& version, Model model,
                                           const Pool::PlaceOptions& place, absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
-  absl::Status CheckReplaces(const Model& candidate, const LiveModel& live) const;
+  absl::Status CheckReplaces(const Model& candidate, absl::string_view version, const LiveModel& live) const;
   absl::Status AskGate(InferenceEngine& candidate, const LiveModel& live, GateReport* report);
   absl::StatusOr<const Entry*> FindEntry(absl::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void MakeLive(const ModelHandle& model, absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
+  // ABORTED when what is live is not what the new version was judged against.
+  absl::Status MakeLive(const ModelHandle& model, const LiveModel& judged_against, absl::Time now)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status Refuse(const std::string& name, VersionRecord record, const absl::Status& why) ABSL_LOCKS_EXCLUDED(mu_);
   static void SetRecord(Entry* entry, VersionRecord record);
-  void Record(const std::string& name, const Model& model, const std::string& version, ModelState state,
-              absl::string_view reason, absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
+  void Record(const std::string& name, VersionRecord record) ABSL_LOCKS_EXCLUDED(mu_);
 
   const Options options_;
   Pool* const pool_;

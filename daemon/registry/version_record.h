@@ -25,6 +25,7 @@ struct VersionRecord {
   std::string path;
   ModelState state = ModelState::kChecking;
   std::string reason;                    // empty: nothing to say
+  bool unreadable = false;               // refused without a verdict: it may be read again
   absl::Time since;                      // of the state
   std::weak_ptr<const LiveModel> model;  // what is placed; gone when retired, never there when refused
 };

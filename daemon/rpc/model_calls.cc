@@ -27,7 +27,7 @@ void LogAdminCall(absl::string_view method, const grpc::CallbackServerContext& c
                   const absl::Status& status) {
   LogInfo("admin call", {{"method", method},
                          {"peer", context.peer()},
-                         {"model", model},
+                         {"model", model.substr(0, 100)},
                          {"code", absl::StatusCodeToString(status.code())}});
 }
 
@@ -54,7 +54,10 @@ grpc::ServerUnaryReactor* DigitServiceImpl::ReloadModel(grpc::CallbackServerCont
                                                         v1::ReloadModelResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const absl::Status allowed = authorizer_.Check("ReloadModel", *context);
-  if (!allowed.ok()) return FinishWith(reactor, allowed);
+  if (!allowed.ok()) {
+    LogAdminCall("ReloadModel", *context, request->model(), allowed);
+    return FinishWith(reactor, allowed);
+  }
   loader_->Reload(request->model(), {.force = request->force()},
                   [this, context, reactor, request, response](absl::StatusOr<ModelRegistry::Reloaded> reloaded) {
                     LogAdminCall("ReloadModel", *context, request->model(), reloaded.status());
@@ -71,7 +74,10 @@ grpc::ServerUnaryReactor* DigitServiceImpl::RollbackModel(grpc::CallbackServerCo
                                                           v1::RollbackModelResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const absl::Status allowed = authorizer_.Check("RollbackModel", *context);
-  if (!allowed.ok()) return FinishWith(reactor, allowed);
+  if (!allowed.ok()) {
+    LogAdminCall("RollbackModel", *context, request->model(), allowed);
+    return FinishWith(reactor, allowed);
+  }
   const absl::StatusOr<ModelHandle> live = loader_->Rollback(request->model());
   LogAdminCall("RollbackModel", *context, request->model(), live.status());
   if (!live.ok()) return FinishWith(reactor, live.status());

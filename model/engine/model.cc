@@ -68,10 +68,17 @@ absl::StatusOr<std::optional<DigitCnn>> FindNetwork(const ModelFile& file, const
 
 }  // namespace
 
+absl::StatusOr<std::string> ReadModelFile(const std::string& path) { return ReadFile(path, kMaxModelFileBytes); }
+
 absl::StatusOr<Model> LoadModel(const std::string& path) {
+  ASSIGN_OR_RETURN(std::string bytes, ReadModelFile(path));
+  return LoadModel(path, std::move(bytes));
+}
+
+absl::StatusOr<Model> LoadModel(const std::string& path, std::string bytes) {
   Model model;
   model.path = path;
-  ASSIGN_OR_RETURN(model.bytes, ReadFile(path, kMaxModelFileBytes));
+  model.bytes = std::move(bytes);
   model.sha256 = Sha256Hex(model.bytes);
   absl::StatusOr<ModelFile> file = ParseModelFile(model.bytes);
   if (!file.ok()) return WithPath(file.status(), path);

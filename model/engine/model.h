@@ -24,6 +24,9 @@ struct Model {
 // Reads, digests, parses and finds the spec: inside the file, else STEM.json beside it, else model.json beside it when
 // the folder is a version (its name is a number), else DefaultSpec(). Every error names the path in one line.
 absl::StatusOr<Model> LoadModel(const std::string& path);
+// The same of a file that has been read (ReadModelFile), so that its digest can be known whatever it is.
+absl::StatusOr<Model> LoadModel(const std::string& path, std::string bytes);
+absl::StatusOr<std::string> ReadModelFile(const std::string& path);
 
 // Call once, before the model is shared, with what the first engine made for it says. INVALID_ARGUMENT when the spec
 // has another number of labels.

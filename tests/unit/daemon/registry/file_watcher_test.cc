@@ -37,10 +37,10 @@ class FileWatcherTest : public ::testing::Test {
                                         .poll = poll,
                                         .settle = absl::Milliseconds(5),
                                         .on_change = [this](const std::string& path) {
-                                          std::ifstream file(path);
+                                          const absl::StatusOr<std::string> content = ReadFile(path, 1 << 20);
+                                          if (!content.ok()) return;  // it is being replaced once more
                                           MutexLock lock(&mu_);
-                                          seen_.emplace_back(std::istreambuf_iterator<char>(file),
-                                                             std::istreambuf_iterator<char>());
+                                          seen_.push_back(*content);
                                           changed_.NotifyAll();
                                         }});
     ASSERT_TRUE(watcher.ok()) << watcher.status();

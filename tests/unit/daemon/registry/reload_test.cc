@@ -1,8 +1,12 @@
 // Reloads and rollbacks with real files and the real CPU engine.
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <limits>
+#include <utility>
 
 #include "base/file.h"
 #include "daemon/registry/model_registry.h"
@@ -18,6 +22,19 @@ namespace {
 using ::testing::HasSubstr;
 
 const absl::Time kNow = absl::UnixEpoch();
+
+// The real engines, and something to happen whenever one is made.
+class HookedEngines : public EngineFactory {
+ public:
+  absl::StatusOr<std::unique_ptr<InferenceEngine>> Create(const Model& model, const Device& device) override {
+    before_create();
+    return engines_->Create(model, device);
+  }
+  std::function<void()> before_create = [] {};
+
+ private:
+  const std::unique_ptr<EngineFactory> engines_ = MakeEngineFactory({.engine = EngineChoice::kCpu});
+};
 
 class ReloadTest : public ::testing::Test {
  protected:
@@ -47,10 +64,10 @@ class ReloadTest : public ::testing::Test {
     return WriteStateDict(tensors);
   }
   // One that says 7 to everything.
-  std::string Sevens() const {
+  std::string Sevens(float by = 1000) const {
     std::vector<NamedTensor> tensors = tensors_;
     for (NamedTensor& tensor : tensors) {
-      if (tensor.name == "fc2.bias") tensor.values[7] += 1000;
+      if (tensor.name == "fc2.bias") tensor.values[7] += by;
     }
     return WriteStateDict(tensors);
   }
@@ -64,8 +81,8 @@ class ReloadTest : public ::testing::Test {
 
   std::filesystem::path folder_;
   std::vector<NamedTensor> tensors_;
-  std::unique_ptr<EngineFactory> engines_ = MakeEngineFactory({.engine = EngineChoice::kCpu});
-  std::unique_ptr<Pool> pool_ = *Pool::Create({.max_batch_size = 4, .engines = engines_.get()});
+  HookedEngines engines_;
+  std::unique_ptr<Pool> pool_ = *Pool::Create({.max_batch_size = 4, .engines = &engines_});
   ModelRegistry registry_{pool_.get()};
   ModelHandle first_;
 };
@@ -153,10 +170,87 @@ TEST_F(ReloadTest, ARollbackIsAtOnceAndLasts) {
   EXPECT_EQ(*registry_.Find("", ""), first_);
   EXPECT_FALSE(Reload({.automatic = true})->changed);
   EXPECT_THAT(std::string(Reload().status().message()), HasSubstr("rolled back before"));
+  Write("broken");
+  EXPECT_FALSE(Reload().ok());
+  Write(Shifted(1));  // a refusal in between does not wash it clean
+  EXPECT_FALSE(Reload({.automatic = true})->changed);
   Write(Shifted(2));
   EXPECT_TRUE(Reload()->changed);
-  Write(Shifted(1));  // another file came between: the verdict on it is forgotten
+  Write(Shifted(1));  // something newer went live: the verdict on it is forgotten
   EXPECT_TRUE(Reload()->changed);
+}
+
+TEST_F(ReloadTest, WhatIsNoRegularFileIsRefusedAtOnceAndTheNextReloadWorks) {
+  std::filesystem::remove(path());
+  ASSERT_EQ(::mkfifo(path().c_str(), 0600), 0);
+  EXPECT_EQ(Reload().status().code(), absl::StatusCode::kFailedPrecondition);
+  std::filesystem::remove(path());
+  std::filesystem::create_symlink("/dev/zero", path());
+  EXPECT_EQ(Reload().status().code(), absl::StatusCode::kFailedPrecondition);
+  std::filesystem::remove(path());
+  Write(Shifted(1));
+  EXPECT_TRUE(Reload()->changed);
+}
+
+TEST_F(ReloadTest, ManyRefusalsNeverHideWhatIsLoaded) {
+  Write(Shifted(1));
+  ASSERT_TRUE(Reload().ok());
+  for (int i = 0; i < 30; ++i) {
+    Write(Sevens(1000 + i));
+    EXPECT_FALSE(Reload().ok());
+  }
+  const auto versions = registry_.Describe("")->versions;
+  EXPECT_EQ(versions.size(), 20u);
+  EXPECT_EQ(versions[0].state, ModelState::kLive);
+  EXPECT_EQ(std::count_if(versions.begin(), versions.end(), [](const auto& v) { return v.state == ModelState::kKept; }),
+            1);
+}
+
+TEST_F(ReloadTest, OfASlowWritersPartsOnlyTheLastOneIsRemembered) {
+  const std::string sound = Shifted(1);
+  for (size_t part = 1; part < 8; ++part) {
+    Write(sound.substr(0, sound.size() * part / 8));
+    EXPECT_FALSE(Reload({.automatic = true}).ok());
+  }
+  EXPECT_EQ(registry_.Describe("")->versions.size(), 2u);
+  Write(sound);
+  EXPECT_TRUE(Reload({.automatic = true})->changed);
+  EXPECT_EQ(registry_.Describe("")->versions.size(), 2u);
+}
+
+TEST_F(ReloadTest, ALoadedVersionStaysLoadedWhateverBecomesOfReadingItsFileAgain) {
+  const std::string json = (folder_ / "mnist.json").string();
+  ASSERT_TRUE(WriteFileAtomically(json, "no json").ok());
+  EXPECT_FALSE(Reload().ok());
+  EXPECT_EQ(StateOf(0), "live");
+  EXPECT_THAT(registry_.Describe("")->versions.at(0).reason, HasSubstr("not valid JSON"));
+  std::filesystem::remove(json);
+  EXPECT_FALSE(Reload()->changed);  // and not "refused before"
+}
+
+TEST_F(ReloadTest, TheContentOfAVersionFolderDoesNotChange) {
+  std::filesystem::create_directories(folder_ / "3");
+  const std::string file = (folder_ / "3" / "model.pt").string();
+  ASSERT_TRUE(WriteFileAtomically(file, Shifted(1)).ok());
+  ASSERT_TRUE(registry_.Load("numbered", file, kNow).ok());
+  EXPECT_EQ((*registry_.Find("numbered", ""))->version, "3");
+  ASSERT_TRUE(WriteFileAtomically(file, Shifted(2)).ok());
+  const auto refused = registry_.Reload("numbered", {.force = true}, kNow);
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("a version stays what it is"));
+}
+
+TEST_F(ReloadTest, ARollbackBeatsAReloadThatIsBeingJudgedAgainstWhatItDrops) {
+  Write(Sevens());
+  ASSERT_TRUE(Reload({.force = true}).ok());
+  Write(Sevens(1001));  // of one mind with what is live now
+  bool rolled_back = false;
+  engines_.before_create = [&] {
+    if (std::exchange(rolled_back, true)) return;
+    ASSERT_TRUE(registry_.Rollback("", kNow).ok());
+  };
+  EXPECT_EQ(Reload().status().code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(*registry_.Find("", ""), first_);
+  EXPECT_EQ(Reload().status().code(), absl::StatusCode::kFailedPrecondition);  // now against first_
 }
 
 TEST_F(ReloadTest, AnUnknownNameIsNotFound) {
