@@ -102,7 +102,8 @@ class ReloadTest(unittest.TestCase):
             self.assertEqual(self.ctl(daemon, "model", "reload").returncode, 4)
             live, *others = self.versions(daemon)
             self.assertEqual((live["version"], live["state"]), (first, "MODEL_STATE_LIVE"))
-            self.assertEqual([other["state"] for other in others], ["MODEL_STATE_REFUSED"] * 3)
+            # The damaged file is forgotten once another one has come.
+            self.assertEqual([other["state"] for other in others], ["MODEL_STATE_REFUSED"] * 2)
             self.assertNotIn("libdigit_torch", daemon.maps())
 
     def test_the_file_alone_is_enough_and_no_request_fails_meanwhile(self):
