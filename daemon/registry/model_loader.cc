@@ -7,7 +7,7 @@
 namespace digit {
 namespace {
 
-constexpr int kNice = 19;
+constexpr int kNice = 5;  // a third of a serving thread's share of a processor: more would starve it on a busy machine
 
 }  // namespace
 

@@ -14,7 +14,7 @@
 
 namespace digit {
 
-// Thread-safe. The thread, "model-loader", gives way to all others: loading must not slow what is live.
+// Thread-safe. The thread, "model-loader", gives way to the others: loading must not slow what is live.
 class ModelLoader {
  public:
   struct Options {
