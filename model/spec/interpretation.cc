@@ -42,7 +42,7 @@ Verdict VerdictOf(const ModelSpec& spec, double confidence, absl::Span<const flo
 double Energy(absl::Span<const float> logits) {
   const float largest = *std::max_element(logits.begin(), logits.end());
   double sum = 0;
-  for (float logit : logits) sum += std::exp(logit - largest);  // in float: a third of the time, and as exact as logits
+  for (float logit : logits) sum += std::exp(logit - largest);  // in float, as exact as logits are
   return largest + std::log(sum);
 }
 
