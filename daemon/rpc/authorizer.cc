@@ -13,13 +13,23 @@ namespace {
 
 enum class For { kEverybody, kAdmins };
 
-constexpr std::array<std::pair<absl::string_view, For>, 6> kMethods = {{
+constexpr std::array<std::pair<absl::string_view, For>, 16> kMethods = {{
     {"Recognize", For::kEverybody},
     {"RecognizeStream", For::kEverybody},
     {"ListModels", For::kEverybody},
     {"GetModel", For::kEverybody},
     {"ReloadModel", For::kAdmins},
     {"RollbackModel", For::kAdmins},
+    {"PromoteModel", For::kAdmins},
+    {"ShadowModel", For::kAdmins},
+    {"Train", For::kAdmins},
+    {"WatchTraining", For::kEverybody},
+    {"CancelTraining", For::kAdmins},
+    {"ListTrainings", For::kEverybody},
+    {"SubmitFeedback", For::kEverybody},
+    {"ListFeedback", For::kAdmins},
+    {"ReviewFeedback", For::kAdmins},
+    {"GetModelStats", For::kEverybody},
 }};
 
 const For* Find(absl::string_view method) {

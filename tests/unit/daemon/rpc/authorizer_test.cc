@@ -24,7 +24,8 @@ TEST(AuthorizerTest, TheTableHasEveryMethod) {
 
 TEST(AuthorizerTest, EverybodyMayRecogniseAndLook) {
   const Authorizer authorizer({.admin_token = kToken, .listens_on_loopback = false});
-  for (const char* method : {"Recognize", "RecognizeStream", "ListModels", "GetModel"}) {
+  for (const char* method : {"Recognize", "RecognizeStream", "ListModels", "GetModel", "WatchTraining", "ListTrainings",
+                             "SubmitFeedback", "GetModelStats"}) {
     EXPECT_TRUE(authorizer.Check(method, "").ok()) << method;
   }
 }
