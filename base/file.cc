@@ -68,6 +68,10 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes)
   // O_NONBLOCK: opening a FIFO must not hang.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return ErrnoStatus(errno, "open", path);
+  return ReadAndClose(fd, path, max_bytes);
+}
+
+absl::StatusOr<std::string> ReadAndClose(int fd, const std::string& path, int64_t max_bytes) {
   const absl::Cleanup closer = [fd] { ::close(fd); };
   struct stat info;
   if (::fstat(fd, &info) != 0) return ErrnoStatus(errno, "stat", path);

@@ -14,6 +14,9 @@ namespace digit {
 // `max_bytes`); every message names the path.
 absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes);
 
+// The same of a file that is open; `path` is for messages.
+absl::StatusOr<std::string> ReadAndClose(int fd, const std::string& path, int64_t max_bytes);
+
 // Writes a temporary file beside `path`, fsyncs it, renames it over `path` and fsyncs the folder: after a crash there
 // is the old content or the new, never a part. Makes no folders. A symbolic link stays and its target is written.
 // FAILED_PRECONDITION: `path` is there and is no regular file (a device, a folder, a link to nothing).

@@ -113,8 +113,8 @@ std::string FormatConfig(const DaemonConfig& config) {
                       "\nmax-message-bytes = ", config.max_message_bytes, "\ndecode-threads = ", config.decode_threads,
                       "\ndrain-timeout = \"", absl::FormatDuration(config.drain_timeout), "\"\nlog-level = \"",
                       config.log_level, "\"\nwatch = ", config.watch ? "true" : "false", "\ngate-data = \"",
-                      config.gate_data, "\"\nadmin-token-file = \"", config.admin_token_file,
-                      "\"\naccess-log = ", config.access_log ? "true" : "false",
+                      config.gate_data, "\"\nstate-dir = \"", config.state_dir, "\"\nadmin-token-file = \"",
+                      config.admin_token_file, "\"\naccess-log = ", config.access_log ? "true" : "false",
                       "\nreflection = ", config.reflection ? "true" : "false", "\n");
 }
 

@@ -36,6 +36,7 @@ struct DaemonConfig {
   absl::Duration drain_timeout = absl::Seconds(20);  // below Kubernetes' default grace of 30 s
   bool watch = true;                                 // reload a model when its file changes
   std::string gate_data;         // a folder as MNIST's: a reload is compared on its validation images; empty: generated
+  std::string state_dir;         // what must survive; empty: DefaultStateFolder()
   std::string admin_token_file;  // empty: admin calls on loopback only
   std::string log_level = "info";  // debug, info, warn, error, off
   bool access_log = false;         // at info

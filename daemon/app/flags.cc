@@ -80,6 +80,9 @@ void AddOptions(CLI::App* app, DaemonConfig* config) {
   app->add_option("--gate-data", config->gate_data,
                   "Folder with MNIST's files: a reload must not be worse on their validation images")
       ->type_name("FOLDER");
+  app->add_option("--state-dir", config->state_dir,
+                  "Folder for what must survive a restart; default: $XDG_STATE_HOME/digitd")
+      ->type_name("DIR");
   app->add_option("--admin-token-file", config->admin_token_file,
                   "File with the token that reload and rollback need; without it they work on loopback only")
       ->type_name("FILE");
