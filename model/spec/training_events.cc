@@ -27,6 +27,12 @@ class Reader {
     if (ok) *value = static_cast<Int>(*number);
     if (!ok) status_.Update(Wrong(key));
   }
+  void Get(const char* key, std::string* value) {
+    const json::value* found = object_.if_contains(key);
+    const bool ok = found != nullptr && found->is_string();
+    if (ok) *value = found->as_string().c_str();
+    if (!ok) status_.Update(Wrong(key));
+  }
   void Get(const char* key, double* value) {
     const json::value* found = object_.if_contains(key);
     const bool ok = found != nullptr && found->is_number();
@@ -48,7 +54,11 @@ std::string FormatTrainingEvent(const TrainingEvent& event) {
   json::object object;
   switch (event.kind) {
     case TrainingEvent::Kind::kStarted:
-      object = {{"event", "started"}, {"epochs", event.epochs}, {"steps", event.steps}, {"images", event.images}};
+      object = {{"event", "started"},
+                {"version", event.version},
+                {"epochs", event.epochs},
+                {"steps", event.steps},
+                {"images", event.images}};
       break;
     case TrainingEvent::Kind::kProgress:
       object = {{"event", "progress"},
@@ -84,6 +94,7 @@ absl::StatusOr<TrainingEvent> ParseTrainingEvent(absl::string_view line) {
   Reader reader(*object);
   if (kind == "started") {
     event.kind = TrainingEvent::Kind::kStarted;
+    reader.Get("version", &event.version);
     reader.Get("epochs", &event.epochs);
     reader.Get("steps", &event.steps);
     reader.Get("images", &event.images);

@@ -1,5 +1,5 @@
 // What digit-train tells the program that started it: one JSON object a line on the descriptor that --events-fd names.
-//   {"event":"started","epochs":5,"steps":443,"images":55000}
+//   {"event":"started","version":"0.1.0","epochs":5,"steps":443,"images":55000}
 //   {"event":"progress","epoch":1,"step":40,"loss":1.92,"images_per_second":14000,"seconds_left":17.5}
 //   {"event":"epoch","epoch":1,"loss":0.41,"accuracy":0.984}
 //   {"event":"done","images":5000,"accuracy":0.9952}
@@ -17,13 +17,14 @@ namespace digit {
 
 struct TrainingEvent {
   enum class Kind {
-    kStarted,   // epochs, steps, images
+    kStarted,   // version, epochs, steps, images
     kProgress,  // epoch, step, loss, images_per_second, seconds_left
     kEpoch,     // epoch, loss, accuracy
     kDone,      // images, accuracy
     kUnknown,   // of a later version
   };
   Kind kind = Kind::kUnknown;
+  std::string version;  // of digit-train
   int epochs = 0;
   int epoch = 0;        // from 1
   int64_t steps = 0;    // of an epoch

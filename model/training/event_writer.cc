@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "base/build_info.h"
 
 namespace digit {
 
@@ -28,7 +29,11 @@ void EventWriter::Write(const TrainingEvent& event) {
 void EventWriter::Started(int epochs, int64_t steps, int64_t images) {
   epochs_ = epochs;
   steps_ = steps;
-  Write({.kind = TrainingEvent::Kind::kStarted, .epochs = epochs, .steps = steps, .images = images});
+  Write({.kind = TrainingEvent::Kind::kStarted,
+         .version = std::string(Version()),
+         .epochs = epochs,
+         .steps = steps,
+         .images = images});
 }
 
 void EventWriter::Step(const TrainingState& state, int images_per_step, double seconds) {
