@@ -29,7 +29,8 @@ VersionRecord RecordOf(const ModelHandle& model, absl::Time now) {
           .path = model->model->path,
           .state = ModelState::kLive,  // while it is loaded Describe() says more
           .since = now,
-          .model = model};
+          .model = model,
+          .answers = model->answers};
 }
 
 void LogLive(absl::string_view event, const LiveModel& model) {
@@ -87,6 +88,7 @@ absl::StatusOr<ModelHandle> ModelRegistry::MakeVersion(const std::string& name, 
     return absl::Status(placed.status().code(), absl::StrCat(prefix, reason));
   }
   made->placed = *std::move(placed);
+  made->answers = std::make_shared<AnswerCounters>(made->placed->num_classes());
   return made;
 }
 
