@@ -22,6 +22,9 @@ absl::StatusOr<std::string> ReadAndClose(int fd, const std::string& path, int64_
 // FAILED_PRECONDITION: `path` is there and is no regular file (a device, a folder, a link to nothing).
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view content);
 
+// Makes what was created, renamed and removed in a folder last.
+absl::Status SyncFolder(const std::string& folder);
+
 // OK when WriteFileAtomically() would not refuse `path` for what it is. Looks at nothing else.
 absl::Status CheckReplaceable(const std::string& path);
 

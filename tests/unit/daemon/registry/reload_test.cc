@@ -75,7 +75,8 @@ class ReloadTest : public ::testing::Test {
     return registry_.Reload("mnist", options, kNow);
   }
   std::string StateOf(int index) {
-    static const char* const kNames[] = {"checking", "warming", "live", "kept", "draining", "retired", "refused"};
+    static const char* const kNames[] = {"loading", "checking", "warming", "live",   "candidate",
+                                         "kept",    "draining", "retired", "refused"};
     return kNames[static_cast<int>(registry_.Describe("")->versions.at(index).state)];
   }
 
@@ -146,7 +147,8 @@ TEST_F(ReloadTest, TheGateRefusesWhatIsOfAnotherMindUnlessForced) {
 }
 
 TEST_F(ReloadTest, TheGateUsesLabelsWhenItHasThem) {
-  ModelRegistry registry({.pool = pool_.get(), .gate_images = DigitGenerator(/*seed=*/7).DrawMany(500)});
+  ModelRegistry registry({.pool = pool_.get(),
+                          .gate_images = [](const std::string&) { return DigitGenerator(/*seed=*/7).DrawMany(500); }});
   ASSERT_TRUE(registry.Load("mnist", path(), kNow).ok());
   Write(Sevens());
   EXPECT_THAT(std::string(registry.Reload("", {}, kNow).status().message()),
