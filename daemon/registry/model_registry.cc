@@ -23,8 +23,7 @@ VersionRecord RecordOf(const ModelHandle& model, const std::string& reason, absl
           .state = ModelState::kLive,  // while it is loaded Describe() says more
           .reason = reason,
           .since = now,
-          .model = model,
-          .answers = model->answers};
+          .model = model};
 }
 
 SavedVersion SavedOf(const LiveModel& model) {

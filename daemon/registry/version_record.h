@@ -32,8 +32,6 @@ struct VersionRecord {
   bool unreadable = false;               // refused without a verdict: it may be read again
   absl::Time since;                      // of the state
   std::weak_ptr<const LiveModel> model;  // what is placed; gone when retired, never there when refused
-  // Stays when the model goes; null when it was never loaded.
-  std::shared_ptr<const AnswerCounters> answers;
   std::shared_ptr<const Shadow> shadow;  // in a description, of a candidate that is given copies of requests
 };
 

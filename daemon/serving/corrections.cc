@@ -168,8 +168,9 @@ absl::StatusOr<ModelStats> Corrections::StatsNow(const std::string& model) const
   ASSIGN_OR_RETURN(const ModelDescription described, options_.registry->Describe(live->name));
   ModelStats stats{.model = live->name, .labels = live->model->spec.labels};
   for (const VersionRecord& record : described.versions) {
-    if (record.answers == nullptr) continue;
-    VersionStats version{.version = record.version, .answers = record.answers->Read()};
+    const ModelHandle model = record.model.lock();
+    if (model == nullptr) continue;
+    VersionStats version{.version = record.version, .answers = model->answers->Read()};
     if (version.answers->reference.has_value() && version.answers->latest.has_value()) {
       version.drift = PopulationStability(version.answers->reference->classes, version.answers->latest->classes);
     }

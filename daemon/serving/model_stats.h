@@ -16,7 +16,7 @@ namespace digit {
 
 struct VersionStats {
   std::string version;
-  std::optional<AnswerCounters::Snapshot> answers;  // absent: not loaded since the start
+  std::optional<AnswerCounters::Snapshot> answers;  // absent: not loaded
   std::optional<double> drift;                      // PopulationStability(); absent: too few answers
   // Corrections that are not rejected and name version and answer. Of these, those that confirm the answer.
   int64_t corrections = 0, confirmed = 0;
@@ -28,12 +28,12 @@ struct VersionStats {
 struct ModelStats {
   std::string model;
   std::vector<std::string> labels;
-  std::vector<VersionStats> versions;  // the live one first
+  std::vector<VersionStats> versions;  // that are loaded, the live one first, and others that were corrected
   absl::Status corrections;            // why there are none in here
 };
 
 inline constexpr size_t kMaxConfusionLabels = 100;
-inline constexpr size_t kMaxCorrectedVersions = 20;  // that the server does not know; callers name them
+inline constexpr size_t kMaxCorrectedVersions = 20;  // and not loaded; callers name them
 
 // The population stability index of two distributions over the same classes, from their counts: the sum of
 // (b - a) * ln(b / a) over the shares a and b. Half a count is added everywhere, so that an empty class counts and is
@@ -41,7 +41,7 @@ inline constexpr size_t kMaxCorrectedVersions = 20;  // that the server does not
 // over k classes differ by 2 (k - 1) / n on average. Both not empty and of one size.
 double PopulationStability(absl::Span<const int64_t> reference, absl::Span<const int64_t> latest);
 
-// `versions` has what the server knows, in order; what was corrected beyond that follows, the most corrected first.
+// `versions` has what is loaded, in order; what was corrected beyond that follows, the most corrected first.
 // Counts of labels that the model has not are left out.
 void AddCorrections(absl::Span<const FeedbackStore::AnswerCount> counts, ModelStats* stats);
 
