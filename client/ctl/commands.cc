@@ -171,8 +171,8 @@ ExitCode RunReloadAll(const Flags& flags, const ClientOptions& options) {
     ClientOptions one = options;
     one.server = server;
     absl::StatusOr<std::unique_ptr<Client>> client = Client::Create(std::move(one));
-    absl::StatusOr<v1::ReloadModelResponse> response = client.status();
-    if (client.ok()) response = (*client)->ReloadModel(flags.model, flags.force, flags.candidate);
+    const absl::StatusOr<v1::ReloadModelResponse> response =
+        client.ok() ? (*client)->ReloadModel(flags.model, flags.force, flags.candidate) : client.status();
     if (!response.ok()) {
       Complain(absl::StrCat(server, ": ", response.status().message()));
       worst = std::max(worst, ExitCodeOf(response.status()));

@@ -217,8 +217,8 @@ void ModelRegistry::LoadOthers(const std::string& name, absl::Time now) {
       status = CheckKnown(*model, version, Origin::kFolder, before->known);
     }
     if (status.ok()) status = CheckReplaces(*model, *before->live);
-    absl::StatusOr<ModelHandle> made = status;
-    if (status.ok()) made = MakeVersion(name, version, *std::move(model), Origin::kFolder, {}, now);
+    absl::StatusOr<ModelHandle> made =
+        status.ok() ? MakeVersion(name, version, *std::move(model), Origin::kFolder, {}, now) : status;
     if (!made.ok()) {
       Refuse(name, std::move(record), made.status()).IgnoreError();
       continue;
