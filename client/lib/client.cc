@@ -19,7 +19,10 @@ namespace {
 constexpr char kServiceConfig[] = R"({"methodConfig": [{
   "name": [{"service": "digit.v1.DigitService", "method": "Recognize"},
            {"service": "digit.v1.DigitService", "method": "ListModels"},
-           {"service": "digit.v1.DigitService", "method": "GetModel"}],
+           {"service": "digit.v1.DigitService", "method": "GetModel"},
+           {"service": "digit.v1.DigitService", "method": "SubmitFeedback"},
+           {"service": "digit.v1.DigitService", "method": "ListFeedback"},
+           {"service": "digit.v1.DigitService", "method": "GetModelStats"}],
   "retryPolicy": {"maxAttempts": 4, "initialBackoff": "0.1s", "maxBackoff": "1s", "backoffMultiplier": 2,
                   "retryableStatusCodes": ["UNAVAILABLE"]}}]})";
 
@@ -145,6 +148,32 @@ absl::StatusOr<v1::ShadowModelResponse> Client::ShadowModel(const std::string& n
   request.set_model(name);
   request.set_share(share);
   return AskAsAdmin(&v1::DigitService::Stub::ShadowModel, request);
+}
+
+absl::StatusOr<v1::SubmitFeedbackResponse> Client::SubmitFeedback(const v1::SubmitFeedbackRequest& request) {
+  v1::SubmitFeedbackResponse response;
+  absl::Status status =
+      Try([&](grpc::ClientContext* context) { return digits_->SubmitFeedback(context, request, &response); });
+  if (!status.ok()) return status;
+  return response;
+}
+
+absl::StatusOr<v1::ListFeedbackResponse> Client::ListFeedback(const v1::ListFeedbackRequest& request) {
+  return AskAsAdmin(&v1::DigitService::Stub::ListFeedback, request);
+}
+
+absl::StatusOr<v1::ReviewFeedbackResponse> Client::ReviewFeedback(const v1::ReviewFeedbackRequest& request) {
+  return AskAsAdmin(&v1::DigitService::Stub::ReviewFeedback, request);
+}
+
+absl::StatusOr<v1::GetModelStatsResponse> Client::GetModelStats(const std::string& name) {
+  v1::GetModelStatsRequest request;
+  request.set_model(name);
+  v1::GetModelStatsResponse response;
+  absl::Status status =
+      Try([&](grpc::ClientContext* context) { return digits_->GetModelStats(context, request, &response); });
+  if (!status.ok()) return status;
+  return response;
 }
 
 void Client::SendAdminToken(grpc::ClientContext* context) const {

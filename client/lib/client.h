@@ -81,6 +81,14 @@ class Client {
   // `share` of the requests, 0 to 1.
   absl::StatusOr<v1::ShadowModelResponse> ShadowModel(const std::string& name, double share);
 
+  // Stores a correction; to say the same again is harmless, so that this is retried.
+  absl::StatusOr<v1::SubmitFeedbackResponse> SubmitFeedback(const v1::SubmitFeedbackRequest& request);
+  // One page. For admins, as the next one.
+  absl::StatusOr<v1::ListFeedbackResponse> ListFeedback(const v1::ListFeedbackRequest& request);
+  absl::StatusOr<v1::ReviewFeedbackResponse> ReviewFeedback(const v1::ReviewFeedbackRequest& request);
+  // Empty `name`: the default model.
+  absl::StatusOr<v1::GetModelStatsResponse> GetModelStats(const std::string& name);
+
   // Whether the server (empty `service`: as a whole) takes requests now. One attempt, so that the answer is of now.
   absl::StatusOr<bool> IsServing(const std::string& service = "");
 
