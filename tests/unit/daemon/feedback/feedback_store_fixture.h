@@ -73,7 +73,7 @@ class SqliteFeedbackStoreTest : public ::testing::Test {
   void ExpectFails(absl::StatusCode code, const std::string& words) {
     const auto added = store_->Add(Said(200, "7", "late"));
     EXPECT_EQ(added.status().code(), code) << added.status();
-    EXPECT_THAT(std::string(added.status().message()), HasSubstr(words));
+    EXPECT_THAT(std::string(added.status().message()), ::testing::HasSubstr(words));
   }
 
   const std::vector<std::string> kLabels = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
