@@ -30,7 +30,7 @@ std::string FormatAnswers(const v1::AnswerStats& answers) {
 }
 
 std::string FormatDrift(const v1::VersionStats& version) {
-  if (!version.has_drift()) return "unknown: too few answers yet";
+  if (!version.has_latest()) return "unknown: too few answers yet";
   const char* reading = version.drift() < 0.1 ? "none" : version.drift() <= 0.25 ? "some" : "large";
   return absl::StrFormat("%.3f (%s): the last %d answers against the first %d", version.drift(), reading,
                          version.latest().images(), version.reference().images());
@@ -101,7 +101,7 @@ std::string FormatStats(const v1::GetModelStatsResponse& stats) {
     absl::StrAppend(&out, "  answers      ",
                     version.has_answers() ? FormatAnswers(version.answers()) : "the version is not loaded", "\n");
     if (version.has_answers()) absl::StrAppend(&out, "  drift        ", FormatDrift(version), "\n");
-    if (version.has_drift() && version.labels_size() <= kMaxMatrixLabels) out += FormatShares(version);
+    if (version.has_latest() && version.labels_size() <= kMaxMatrixLabels) out += FormatShares(version);
     if (stats.corrections_error().empty()) out += FormatCorrections(version);
   }
   return out;

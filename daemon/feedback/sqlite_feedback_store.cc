@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "daemon/feedback/correction_tables.h"
 
@@ -42,10 +43,14 @@ absl::StatusOr<SqliteDatabase*> SqliteFeedbackStore::Database(bool make) {
   if (database_ != nullptr && database_->usable() && there == opened_) return database_.get();
   database_.reset();
   if (!there.has_value() && !make) return nullptr;
-  ASSIGN_OR_RETURN(std::unique_ptr<SqliteDatabase> database, Open());
-  if (::stat(path_.c_str(), &info) != 0) return ErrnoStatus(errno, "look at", path_);
+  absl::StatusOr<std::unique_ptr<SqliteDatabase>> database = Open();
+  if (database.ok() && ::stat(path_.c_str(), &info) != 0) database = ErrnoStatus(errno, "look at", path_);
+  const std::string problem(database.status().message());
+  if (problem != problem_ && !problem.empty()) LogError("corrections cannot be kept", {{"error", problem}});
+  problem_ = problem;
+  if (!database.ok()) return database.status();
   opened_ = FileId(info.st_dev, info.st_ino);
-  database_ = std::move(database);
+  database_ = *std::move(database);
   return database_.get();
 }
 

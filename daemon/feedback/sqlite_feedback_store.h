@@ -53,6 +53,7 @@ class SqliteFeedbackStore final : public FeedbackStore {
   Mutex mu_;
   std::unique_ptr<SqliteDatabase> database_ ABSL_GUARDED_BY(mu_);
   std::optional<FileId> opened_ ABSL_GUARDED_BY(mu_);  // which file that is
+  std::string problem_ ABSL_GUARDED_BY(mu_);           // why it could not be opened last; it is logged once
 };
 
 }  // namespace digit

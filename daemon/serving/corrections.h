@@ -40,7 +40,7 @@ class Corrections {
  public:
   struct Options {
     ModelRegistry* registry = nullptr;  // not owned, like the next two
-    DecodePool* decode_pool = nullptr;
+    DecodePool* decode_pool = nullptr;  // its threads come here: it must go first
     FeedbackStore* store = nullptr;
     ImageLimits image_limits;
     int max_waiting = 1000;              // calls for the store; each holds some 2 KiB. Guess

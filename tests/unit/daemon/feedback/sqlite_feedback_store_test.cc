@@ -1,106 +1,17 @@
 #include "daemon/feedback/sqlite_feedback_store.h"
 
-#include <sqlite3.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <memory>
+#include <map>
 
 #include "absl/strings/str_cat.h"
-#include "gmock/gmock.h"
-#include "gtest/gtest.h"
+#include "tests/unit/daemon/feedback/feedback_store_fixture.h"
 
 namespace digit {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-constexpr CorrectionState kPending = CorrectionState::kPending, kAccepted = CorrectionState::kAccepted,
-                          kRejected = CorrectionState::kRejected;
-const std::vector<std::string> kLabels = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
-
-// Another connection to the file, as another program has one.
-class OtherProgram {
- public:
-  explicit OtherProgram(const std::string& path) { EXPECT_EQ(sqlite3_open(path.c_str(), &connection_), SQLITE_OK); }
-  ~OtherProgram() { sqlite3_close(connection_); }
-  void Run(const std::string& sql) {
-    char* error = nullptr;
-    ASSERT_EQ(sqlite3_exec(connection_, sql.c_str(), nullptr, nullptr, &error), SQLITE_OK) << error;
-  }
-
- private:
-  sqlite3* connection_ = nullptr;
-};
-
-class SqliteFeedbackStoreTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    char folder[] = "/tmp/digit-feedback.XXXXXX";
-    scratch_ = mkdtemp(folder);
-    path_ = scratch_ + "/state/feedback.db";
-    Open();
-  }
-  void TearDown() override { std::filesystem::remove_all(scratch_); }
-
-  // As after a restart.
-  void Open() {
-    store_.reset();
-    folder_ = nullptr;
-    folder_ = std::make_unique<StateFolder>(scratch_ + "/state");
-    options_.folder = folder_.get();
-    store_ = std::make_unique<SqliteFeedbackStore>(options_);
-  }
-
-  Correction Said(int picture, const std::string& truth, const std::string& source) {
-    const std::string one(1, '1');  // GCC 12 warns about the assignment of a short literal
-    return {.pixels = std::string(kCorrectionPixels, static_cast<char>(picture)),
-            .model = "mnist",
-            .version = one,
-            .answered = one,
-            .truth = truth,
-            .source = source,
-            .created = absl::FromUnixSeconds(1'700'000'000)};
-  }
-  FeedbackStore::Added Add(const Correction& correction) {
-    absl::StatusOr<FeedbackStore::Added> added = store_->Add(correction);
-    EXPECT_TRUE(added.ok()) << added.status();
-    return added.ok() ? *std::move(added) : FeedbackStore::Added();
-  }
-  int64_t Add(int picture, const std::string& truth, const std::string& source) {
-    return Add(Said(picture, truth, source)).correction.id;
-  }
-  std::vector<StoredCorrection> List(const FeedbackStore::Query& query = {}) {
-    auto found = store_->List(query);
-    EXPECT_TRUE(found.ok()) << found.status();
-    return found.ok() ? *std::move(found) : std::vector<StoredCorrection>();
-  }
-  CorrectionState StateOf(int64_t id) {
-    for (const StoredCorrection& correction : List()) {
-      if (correction.id == id) return correction.state;
-    }
-    ADD_FAILURE() << "no correction " << id;
-    return kPending;
-  }
-  TrainingPictures Accepted() {
-    auto accepted = store_->Accepted("mnist", kLabels);
-    EXPECT_TRUE(accepted.ok()) << accepted.status();
-    return accepted.ok() ? *std::move(accepted) : TrainingPictures();
-  }
-  void ExpectFails(absl::StatusCode code, const std::string& words) {
-    const auto added = store_->Add(Said(200, "7", "late"));
-    EXPECT_EQ(added.status().code(), code) << added.status();
-    EXPECT_THAT(std::string(added.status().message()), HasSubstr(words));
-  }
-
-  std::string scratch_, path_;
-  SqliteFeedbackStore::Options options_{.max_per_source = 5, .max_total = 12, .busy_timeout = absl::Milliseconds(20)};
-  std::unique_ptr<StateFolder> folder_;
-  std::unique_ptr<SqliteFeedbackStore> store_;
-};
 
 TEST_F(SqliteFeedbackStoreTest, ReadingMakesNothing) {
   EXPECT_TRUE(List().empty());
@@ -319,94 +230,6 @@ TEST_F(SqliteFeedbackStoreTest, WhatTrainsIsAcceptedEachPictureOnceInAnOrderOfIt
   }
   EXPECT_EQ(Accepted().pixels, pictures.pixels);
   EXPECT_EQ(Accepted().labels, pictures.labels);
-}
-
-TEST_F(SqliteFeedbackStoreTest, AFileOfANewerDigitdIsLeftAlone) {
-  Add(1, "7", "ada");
-  store_.reset();
-  OtherProgram(path_).Run("PRAGMA user_version = 7");
-  Open();
-  ExpectFails(absl::StatusCode::kFailedPrecondition,
-              absl::StrCat("'", path_, "' has schema 7 and this digitd knows 1"));
-  OtherProgram(path_).Run("PRAGMA user_version = 1");
-  EXPECT_EQ(List().size(), 1u);
-}
-
-TEST_F(SqliteFeedbackStoreTest, AnotherProgramsDatabaseIsLeftAlone) {
-  std::filesystem::create_directories(scratch_ + "/state");
-  OtherProgram(path_).Run("CREATE TABLE cake (slices INTEGER)");
-  const auto before = std::filesystem::file_size(path_);
-  ExpectFails(absl::StatusCode::kFailedPrecondition, absl::StrCat("'", path_, "' is a database of another program"));
-  EXPECT_EQ(std::filesystem::file_size(path_), before);
-  EXPECT_FALSE(std::filesystem::exists(path_ + "-wal"));
-}
-
-TEST_F(SqliteFeedbackStoreTest, GarbageIsSaidToBeAndOnceItIsMovedAwayAllWorksAgain) {
-  Add(1, "7", "ada");
-  store_.reset();
-  std::ofstream(path_) << std::string(20'000, 'x');
-  Open();
-  ExpectFails(absl::StatusCode::kFailedPrecondition, absl::StrCat("'", path_, "' is damaged, or no database"));
-  EXPECT_EQ(store_->List({}).status().code(), absl::StatusCode::kFailedPrecondition);
-  std::filesystem::rename(path_, path_ + ".bad");
-  Add(2, "7", "ada");
-  EXPECT_EQ(List().size(), 1u);
-}
-
-TEST_F(SqliteFeedbackStoreTest, ADamagedPageIsFoundWhenTheFileIsOpened) {
-  options_.max_total = options_.max_per_source = 1000;
-  Open();
-  for (int i = 0; i < 100; ++i) Add(i, "7", "ada");
-  store_.reset();
-  {
-    std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(5 * 4096);
-    file << std::string(4096, '\xaa');
-  }
-  Open();
-  ExpectFails(absl::StatusCode::kFailedPrecondition, absl::StrCat("'", path_, "' is damaged"));
-}
-
-TEST_F(SqliteFeedbackStoreTest, AFileThatTakesItsPlaceWhileItIsOpenIsNoticed) {
-  Add(1, "7", "ada");
-  Add(2, "7", "ada");
-  std::filesystem::rename(scratch_ + "/state/feedback.db", scratch_ + "/old.db");
-  std::filesystem::remove(path_ + "-wal");
-  std::filesystem::remove(path_ + "-shm");
-  EXPECT_TRUE(List().empty());
-  Add(3, "7", "ada");
-  EXPECT_EQ(List().size(), 1u);
-  Open();
-  EXPECT_EQ(List().size(), 1u);
-}
-
-TEST_F(SqliteFeedbackStoreTest, ALockOfAnotherProgramIsWaitedForThenSaid) {
-  Add(1, "7", "ada");
-  {
-    OtherProgram other(path_);
-    other.Run("BEGIN IMMEDIATE");
-    ExpectFails(absl::StatusCode::kUnavailable, absl::StrCat("'", path_, "' is locked by another process"));
-    EXPECT_EQ(List().size(), 1u);  // reading goes on
-  }
-  Add(2, "7", "ada");
-  EXPECT_EQ(List().size(), 2u);
-}
-
-TEST_F(SqliteFeedbackStoreTest, AFolderThatCannotBeMadeIsSaidByItsPath) {
-  std::ofstream(scratch_ + "/state") << "a file";
-  ExpectFails(absl::StatusCode::kFailedPrecondition, scratch_ + "/state");
-  EXPECT_TRUE(List().empty());
-}
-
-TEST_F(SqliteFeedbackStoreTest, AFolderOfAnotherDigitdIsNotTouched) {
-  Add(1, "7", "ada");
-  StateFolder other_folder(scratch_ + "/state");
-  SqliteFeedbackStore::Options options = options_;
-  options.folder = &other_folder;
-  SqliteFeedbackStore other(options);
-  const auto added = other.Add(Said(2, "7", "ada"));
-  EXPECT_EQ(added.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(added.status().message()), HasSubstr("another digitd uses"));
 }
 
 }  // namespace

@@ -198,7 +198,7 @@ TEST_F(FeedbackCallsTest, StatisticsTellAnswersAndCorrections) {
   EXPECT_EQ(version.answers().classes(4), 3);
   EXPECT_GT(version.answers().mean_confidence(), 0.9);
   EXPECT_FALSE(version.has_reference());
-  EXPECT_FALSE(version.has_drift());
+  EXPECT_FALSE(version.has_latest());
   EXPECT_EQ(version.corrections(), 2);
   EXPECT_EQ(version.confirmed(), 1);
   EXPECT_EQ(version.confusion(7 * 11 + 1), 1);

@@ -85,12 +85,13 @@ class CorrectionsTest : public ::testing::Test {
     sqlite_ = std::make_unique<SqliteFeedbackStore>(store_options);
     store_ = std::make_unique<SlowStore>(sqlite_.get());
     ASSERT_TRUE(registry_.Add("fake", "1", FakeModel(), absl::UnixEpoch()).ok());
-    Corrections::Options options{.registry = &registry_, .decode_pool = &decode_pool_, .store = store_.get()};
+    Corrections::Options options{.registry = &registry_, .decode_pool = decode_pool_.get(), .store = store_.get()};
     options.max_waiting = 2;
     options.wall_time = [] { return absl::FromUnixSeconds(1'700'000'000); };
     corrections_ = std::make_unique<Corrections>(std::move(options));
   }
   void TearDown() override {
+    decode_pool_.reset();
     corrections_.reset();
     std::filesystem::remove_all(scratch_);
   }
@@ -124,7 +125,7 @@ class CorrectionsTest : public ::testing::Test {
   FakeEngineFactory engines_;
   std::unique_ptr<Pool> pool_ = *Pool::Create({.max_batch_size = 4, .engines = &engines_});
   ModelRegistry registry_{pool_.get()};
-  DecodePool decode_pool_{{.threads = 1}};
+  std::unique_ptr<DecodePool> decode_pool_ = std::make_unique<DecodePool>(DecodePool::Options{.threads = 1});
   std::unique_ptr<StateFolder> state_;
   std::unique_ptr<SqliteFeedbackStore> sqlite_;
   std::unique_ptr<SlowStore> store_;
@@ -225,7 +226,7 @@ TEST_F(CorrectionsTest, WhatWaitsForTheStoreIsBounded) {
 }
 
 TEST_F(CorrectionsTest, StatisticsHaveAnswersAndCorrections) {
-  Recognizer recognizer({}, &registry_, &decode_pool_);
+  Recognizer recognizer({}, &registry_, decode_pool_.get());
   std::promise<void> answered;
   const std::string packed = Raw(1) + Raw(1) + std::string(kImagePixels, '\0') + Raw(7);
   RecognizeCall recognize;
