@@ -73,7 +73,8 @@ class DigitServiceTest : public ::testing::Test {
                             &recognizer_,
                             &registry_,
                             &loader_,
-                            &corrections_};
+                            &corrections_,
+                            &trainings_};
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::DigitService::Stub> stub_;
