@@ -112,6 +112,8 @@ class Daemon:
             found = re.search(r" serving address=(\S+)", line)
             if found:
                 self.address = found[1]
+                self.reader = threading.Thread(target=lambda: self.log.append(self.process.stderr.read()))
+                self.reader.start()  # a full pipe would hold it up
                 return
         raise AssertionError("digitd did not start:\n" + "".join(self.log))
 
@@ -121,13 +123,15 @@ class Daemon:
     def __exit__(self, *_):
         if self.process.poll() is None:
             self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        self.reader.join()
+        self.process.stderr.close()
         self.home.cleanup()
 
     def stop(self, how=signal.SIGTERM):
         self.process.send_signal(how)
-        rest = self.process.communicate(timeout=60)[1]
-        self.log.append(rest)
+        self.process.wait(timeout=60)
+        self.reader.join()
         return self.process.returncode
 
     def maps(self):
