@@ -79,6 +79,7 @@ void MetricRegistry::AddPulled(MetricType type, const std::string& name, const s
 void MetricRegistry::Add(MetricType type, const std::string& name, const std::string& help, const LabelNames& labels,
                          std::function<void(MetricReading*)> read) {
   DIGIT_CHECK(IsName(name) && std::all_of(labels.begin(), labels.end(), IsName));
+  DIGIT_CHECK(help.find_first_of("\\\n") == std::string::npos);  // prometheus-cpp would not escape them
   DIGIT_CHECK((type == MetricType::kCounter) == absl::EndsWith(name, "_total"));
   DIGIT_CHECK(std::none_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.empty.name == name; }));
   entries_.push_back({{.name = name, .help = help, .type = type, .label_names = labels}, std::move(read)});

@@ -153,7 +153,7 @@ absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(const Metric
     server->impl_ = std::move(impl);
     return server;
   } catch (const std::exception& e) {
-    return absl::UnavailableError(absl::StrCat("cannot listen on ", host_port, ": ", e.what()));
+    return absl::UnavailableError(absl::StrCat("cannot listen on ", host_port, " for metrics: ", e.what()));
   }
 }
 

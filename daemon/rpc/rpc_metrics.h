@@ -1,0 +1,63 @@
+// What is counted of calls, and unary calls that count themselves.
+#pragma once
+
+#include <array>
+#include <utility>
+
+#include "absl/strings/string_view.h"
+#include "base/clock.h"
+#include "base/telemetry/metric_registry.h"
+#include "grpcpp/support/server_callback.h"
+#include "grpcpp/support/status.h"
+
+namespace digit {
+
+// Thread-safe.
+class RpcMetrics {
+ public:
+  explicit RpcMetrics(MetricRegistry* metrics);
+
+  // Of what is called all the time: no lock and no lookup for the codes that it is known to give.
+  void CountRecognize(grpc::StatusCode code, absl::Duration took) { CountHot(recognize_, code, took); }
+  void CountStreamMessage(grpc::StatusCode code, absl::Duration took) { CountHot(stream_message_, code, took); }
+
+  // Of any other method. Takes a lock.
+  void Count(absl::string_view method, grpc::StatusCode code, absl::Duration took);
+
+ private:
+  static constexpr int kNumCodes = 17;
+  struct HotMethod {
+    absl::string_view name;
+    Histogram* duration = nullptr;
+    std::array<Counter*, kNumCodes> by_code = {};  // null: asked for when it comes
+  };
+  HotMethod MakeHot(absl::string_view name);
+  void CountHot(const HotMethod& method, grpc::StatusCode code, absl::Duration took);
+
+  CounterFamily& requests_;
+  HistogramFamily& durations_;
+  const HotMethod recognize_, stream_message_;
+};
+
+// A unary call that is counted when it is finished; deletes itself when gRPC is done with it.
+class UnaryCall final : public grpc::ServerUnaryReactor {
+ public:
+  // `metrics` null: not counted. `method`: "ListModels", a constant.
+  UnaryCall(RpcMetrics* metrics, absl::string_view method, const Clock* clock)
+      : metrics_(metrics), method_(method), clock_(clock), arrived_(clock->Now()) {}
+
+  // In place of the base's.
+  void Finish(grpc::Status status) {
+    if (metrics_ != nullptr) metrics_->Count(method_, status.error_code(), clock_->Now() - arrived_);
+    grpc::ServerUnaryReactor::Finish(std::move(status));
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  RpcMetrics* const metrics_;
+  const absl::string_view method_;
+  const Clock* const clock_;
+  const SteadyTime arrived_;
+};
+
+}  // namespace digit
