@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "daemon/app/daemon_config.h"
+#include "daemon/training/trainings.h"
 
 namespace digit {
 
@@ -31,6 +32,7 @@ class Daemon {
   Daemon();
   absl::Status LoadModels(absl::Time now);
   absl::Status ServeMetrics();
+  Trainings::Options TrainingsOptions();
   absl::Status StartWatching();
   struct Parts;
 

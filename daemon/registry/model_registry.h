@@ -116,6 +116,9 @@ class ModelRegistry {
   absl::StatusOr<Reloaded> Publish(const std::string& name, const std::string& path, Promote promote, absl::Time now)
       ABSL_LOCKS_EXCLUDED(mu_, reload_mu_);
 
+  // What the live version was read from, wherever that is now. FAILED_PRECONDITION: nowhere any more.
+  absl::StatusOr<ModelFiles> ReadLive(const std::string& name) const ABSL_LOCKS_EXCLUDED(mu_);
+
   // Makes the version before the live one live again, at once. What was live is refused from then on, until its file
   // changes or `force`. FAILED_PRECONDITION: there is none.
   absl::StatusOr<ModelHandle> Rollback(const std::string& name, absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
@@ -186,10 +189,21 @@ class ModelRegistry {
     bool candidate_if_refused = false;
   };
 
-  // model_registry_loading.cc
-  absl::StatusOr<Before> Look(const std::string& name) const ABSL_LOCKS_EXCLUDED(mu_);
+  // model_registry_files.cc
   absl::StatusOr<Read> ReadNewest(const std::string& name, const std::string& path) const;
   absl::StatusOr<Read> ReadSaved(const std::string& name, const SavedVersion& version) const;
+  void Keep(const std::string& name, const ModelHandle& model, std::shared_ptr<const ModelFiles> files)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  void ShareTrained(const LiveModel& model) const;
+
+  // model_registry_checks.cc
+  absl::Status CheckKnown(const Model& model, const std::string& version, Origin origin,
+                          const std::map<std::string, std::string>& known) const;
+  absl::Status CheckReplaces(const Model& candidate, const LiveModel& live) const;
+  absl::Status AskGate(InferenceEngine& candidate, const LiveModel& live, GateReport* report);
+
+  // model_registry_loading.cc
+  absl::StatusOr<Before> Look(const std::string& name) const ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status LoadFirst(const std::string& name, const std::string& path, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
   absl::Status LoadSaved(const std::string& name, const std::string& path, absl::Time now)
@@ -202,13 +216,6 @@ class ModelRegistry {
   absl::StatusOr<ModelHandle> MakeVersion(const std::string& name, const std::string& version, Model model,
                                           Origin origin, const Pool::PlaceOptions& place, absl::Time now)
       ABSL_LOCKS_EXCLUDED(mu_);
-  absl::Status CheckKnown(const Model& model, const std::string& version, Origin origin,
-                          const std::map<std::string, std::string>& known) const;
-  absl::Status CheckReplaces(const Model& candidate, const LiveModel& live) const;
-  absl::Status AskGate(InferenceEngine& candidate, const LiveModel& live, GateReport* report);
-  void Keep(const std::string& name, const ModelHandle& model, std::shared_ptr<const ModelFiles> files)
-      ABSL_LOCKS_EXCLUDED(mu_);
-  void ShareTrained(const LiveModel& model) const;
 
   // model_registry.cc
   absl::StatusOr<const Entry*> FindEntry(absl::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

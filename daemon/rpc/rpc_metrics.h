@@ -39,25 +39,39 @@ class RpcMetrics {
   const HotMethod recognize_, stream_message_;
 };
 
+// Counts one call, timed from when this is made.
+class CallTimer {
+ public:
+  // `metrics` null: not counted. `method`: "ListModels", a constant.
+  CallTimer(RpcMetrics* metrics, absl::string_view method, const Clock* clock)
+      : metrics_(metrics), method_(method), clock_(clock), arrived_(clock->Now()) {}
+
+  // Once, before the call is finished.
+  void Count(grpc::StatusCode code) const {
+    if (metrics_ != nullptr) metrics_->Count(method_, code, clock_->Now() - arrived_);
+  }
+
+ private:
+  RpcMetrics* metrics_;
+  absl::string_view method_;
+  const Clock* clock_;
+  SteadyTime arrived_;
+};
+
 // A unary call that is counted when it is finished; deletes itself when gRPC is done with it.
 class UnaryCall final : public grpc::ServerUnaryReactor {
  public:
-  // `metrics` null: not counted. `method`: "ListModels", a constant.
-  UnaryCall(RpcMetrics* metrics, absl::string_view method, const Clock* clock)
-      : metrics_(metrics), method_(method), clock_(clock), arrived_(clock->Now()) {}
+  explicit UnaryCall(const CallTimer& timer) : timer_(timer) {}
 
   // In place of the base's.
   void Finish(grpc::Status status) {
-    if (metrics_ != nullptr) metrics_->Count(method_, status.error_code(), clock_->Now() - arrived_);
+    timer_.Count(status.error_code());
     grpc::ServerUnaryReactor::Finish(std::move(status));
   }
   void OnDone() override { delete this; }
 
  private:
-  RpcMetrics* const metrics_;
-  const absl::string_view method_;
-  const Clock* const clock_;
-  const SteadyTime arrived_;
+  const CallTimer timer_;
 };
 
 }  // namespace digit

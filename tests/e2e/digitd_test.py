@@ -103,7 +103,8 @@ class Daemon:
 
     def __init__(self, *flags, program=f"{BIN}/digitd"):
         self.home = tempfile.TemporaryDirectory()  # each has a state folder of its own, unless --state-dir names one
-        self.process = subprocess.Popen([program, "--listen", "127.0.0.1:0", *flags], stderr=subprocess.PIPE, text=True,
+        listen = () if "--listen" in flags else ("--listen", "127.0.0.1:0")
+        self.process = subprocess.Popen([program, *listen, *flags], stderr=subprocess.PIPE, text=True,
                                         env={**os.environ, "XDG_STATE_HOME": self.home.name})
         self.log = []
         for line in self.process.stderr:
