@@ -2,6 +2,7 @@
 
 #include "base/telemetry/process_metrics.h"
 #include "daemon/pool/pool_metrics.h"
+#include "daemon/rpc/digit_service.h"
 
 namespace digit {
 

@@ -5,11 +5,12 @@
 #include "base/telemetry/metric_registry.h"
 #include "daemon/pool/model_metrics.h"
 #include "daemon/registry/registry_metrics.h"
-#include "daemon/rpc/digit_service.h"
 #include "daemon/rpc/rpc_metrics.h"
 #include "daemon/serving/decode_pool.h"
 
 namespace digit {
+
+class DigitServiceImpl;
 
 struct DaemonMetrics {
   // Adds what is asked for when somebody reads. Before the first Collect(); all must be there for as long as that is.
