@@ -40,6 +40,7 @@ struct ModelDescription {
   std::string name;
   bool is_default = false;
   bool serving = false;                 // the live version has an engine that works
+  int64_t rollbacks = 0;                // by somebody or automatically, since the start
   std::vector<VersionRecord> versions;  // the live one first, then newest first
 };
 
@@ -160,6 +161,7 @@ class ModelRegistry {
     ModelHandle live, previous, candidate;
     std::vector<ModelHandle> others;           // loaded because the version policy says so
     SteadyTime live_at;                        // when `live` went live, for the probation
+    int64_t rollbacks = 0;
     std::string seen;                          // SavedModel says what it is
     std::set<std::string> rejected;            // the same
     std::map<std::string, std::string> known;  // the same
