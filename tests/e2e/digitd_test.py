@@ -112,8 +112,9 @@ class Daemon:
             found = re.search(r" serving address=(\S+)", line)
             if found:
                 self.address = found[1]
-                self.reader = threading.Thread(target=lambda: self.log.append(self.process.stderr.read()))
-                self.reader.start()  # a full pipe would hold it up
+                self.rest, self.changed = [], threading.Condition()
+                self.reader = threading.Thread(target=self.read)
+                self.reader.start()  # a full pipe would hold the daemon up
                 return
         raise AssertionError("digitd did not start:\n" + "".join(self.log))
 
@@ -128,10 +129,26 @@ class Daemon:
         self.process.stderr.close()
         self.home.cleanup()
 
+    def read(self):
+        for line in self.process.stderr:
+            with self.changed:
+                self.rest.append(line)
+                self.changed.notify_all()
+
+    def wait_for_log(self, words):
+        """Until a line since the start has these words; the test's time limit is the bound."""
+        with self.changed:
+            self.changed.wait_for(lambda: any(words in line for line in self.rest))
+
     def stop(self, how=signal.SIGTERM):
         self.process.send_signal(how)
+        return self.wait()
+
+    def wait(self):
+        """Until it has ended; its exit code. log[-1] is then all that it has said since the start."""
         self.process.wait(timeout=60)
         self.reader.join()
+        self.log.append("".join(self.rest))
         return self.process.returncode
 
     def maps(self):

@@ -259,10 +259,9 @@ class ServingTest(unittest.TestCase):
             deaf = python(DEAF_STREAM, daemon.address)  # holds the drain up to its timeout
             self.assertEqual(deaf.stdout.readline(), "open\n")
             daemon.process.send_signal(signal.SIGTERM)
-            while " draining " not in daemon.process.stderr.readline():
-                pass
+            daemon.wait_for_log(" draining ")
             self.assertEqual(scrape(daemon)["digit_stream_open"].series(""), 1)
-            daemon.process.communicate(timeout=60)
+            daemon.wait()
             self.assertEqual(daemon.process.returncode, 0)
             deaf.kill()
             deaf.communicate(timeout=60)

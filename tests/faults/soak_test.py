@@ -15,14 +15,14 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
 from digitd_test import BIN, MODEL, Daemon, run  # noqa: E402
-from training_test import write_part  # noqa: E402
+from training_service_test import write_part  # noqa: E402
 
 SECONDS = int(os.environ.get("DIGIT_SOAK_SECONDS", "30"))
 SEED = int(os.environ.get("DIGIT_SOAK_SEED", "1"))
 RATE = 300  # requests a second: steady, far below what a core can do
 PICTURE = "tests/data/images/seven.png"
 # Pictures about which all versions are of one mind.
-CLEAR = [flag for name in ("two-canvas.png", "seven.png", "three-on-paper.jpg", "five-inverted.png", "eight.bmp")
+CLEAR = [flag for name in ("two-canvas.png", "seven.png", "three-on-paper.png", "five-inverted.png", "eight.bmp")
          for flag in ("--images", f"tests/data/images/{name}")]
 
 MAKE = """
