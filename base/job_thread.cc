@@ -9,7 +9,10 @@ namespace digit {
 
 JobThread::JobThread(const std::string& name, const Clock* clock, int nice)
     : clock_(clock), thread_(StartThread(name, [this, nice] {
-        if (nice > 0) GiveWayToOtherThreads(nice);
+        if (nice > 0) {
+          GiveWayToOtherThreads(nice);
+          TakeShortTurns();
+        }
         Run();
       })) {}
 

@@ -7,7 +7,8 @@
 namespace digit {
 namespace {
 
-constexpr int kNice = 5;  // a third of a serving thread's share of a processor: more would starve it on a busy machine
+constexpr int kNice =
+    10;  // a tenth of a serving thread's share of a processor: much more would starve it on a busy machine
 
 }  // namespace
 

@@ -159,8 +159,8 @@ class ModelRegistry {
   struct Entry {
     std::string path;  // of --model FILE; empty: version folders
     ModelHandle live, previous, candidate;
-    std::vector<ModelHandle> others;           // loaded because the version policy says so
-    SteadyTime live_at;                        // when `live` went live, for the probation
+    std::vector<ModelHandle> others;  // loaded because the version policy says so
+    SteadyTime live_at;               // when `live` went live, for the probation
     int64_t rollbacks = 0;
     std::string seen;                          // SavedModel says what it is
     std::set<std::string> rejected;            // the same
@@ -200,7 +200,8 @@ class ModelRegistry {
   absl::Status CheckKnown(const Model& model, const std::string& version, Origin origin,
                           const std::map<std::string, std::string>& known) const;
   absl::Status CheckReplaces(const Model& candidate, const LiveModel& live) const;
-  absl::Status AskGate(InferenceEngine& candidate, const LiveModel& live, GateReport* report);
+  absl::Status AskGate(InferenceEngine& candidate, const LiveModel& live, GateReport* report)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
 
   // model_registry_loading.cc
   absl::StatusOr<Before> Look(const std::string& name) const ABSL_LOCKS_EXCLUDED(mu_);
@@ -238,9 +239,10 @@ class ModelRegistry {
   Pool* const pool_;
   const VersionFolders folders_;
   const DigestList digests_;
-  Mutex reload_mu_;                    // one load at a time; before save_mu_ and mu_
-  Mutex save_mu_;                      // one writer; before mu_
-  std::unique_ptr<ModelStore> store_;  // null: there is none; its folders never change
+  Mutex reload_mu_;                                      // one load at a time; before save_mu_ and mu_
+  LabeledImages generated_ ABSL_GUARDED_BY(reload_mu_);  // what the gate asks without labels; drawing them is slow
+  Mutex save_mu_;                                        // one writer; before mu_
+  std::unique_ptr<ModelStore> store_;                    // null: there is none; its folders never change
   mutable Mutex mu_;
   std::map<std::string, Entry, std::less<>> models_ ABSL_GUARDED_BY(mu_);
   SavedModels saved_ ABSL_GUARDED_BY(mu_);  // as read by Restore(), also of names that are not loaded

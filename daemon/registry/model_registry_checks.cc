@@ -33,9 +33,10 @@ absl::Status ModelRegistry::CheckReplaces(const Model& candidate, const LiveMode
 
 absl::Status ModelRegistry::AskGate(InferenceEngine& candidate, const LiveModel& live, GateReport* report) {
   constexpr int kGenerated = 1000;
-  ASSIGN_OR_RETURN(LabeledImages images, options_.gate_images(live.name));
-  const bool has_labels = images.size() > 0;
-  if (!has_labels) images = DigitGenerator(/*seed=*/1).DrawMany(kGenerated);
+  ASSIGN_OR_RETURN(const LabeledImages labelled, options_.gate_images(live.name));
+  const bool has_labels = labelled.size() > 0;
+  if (!has_labels && generated_.size() == 0) generated_ = DigitGenerator(/*seed=*/1).DrawMany(kGenerated);
+  const LabeledImages& images = has_labels ? labelled : generated_;
   ASSIGN_OR_RETURN(const std::unique_ptr<InferenceEngine> live_engine, pool_->MakeEngine(*live.model));
   ASSIGN_OR_RETURN(const std::vector<int> live_classes, ClassesOf(*live_engine, images.pixels));
   ASSIGN_OR_RETURN(const std::vector<int> candidate_classes, ClassesOf(candidate, images.pixels));

@@ -298,7 +298,7 @@ absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::BringIn(const std::string
     record.state = ModelState::kWarming;
     Record(name, record);
   };
-  place.accept = [&](InferenceEngine& engine) {
+  place.accept = [&](InferenceEngine& engine) ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_) {
     GateReport report;
     const absl::Status verdict = AskGate(engine, *before.live, &report);
     if (!verdict.ok() && report.images == 0) return verdict;  // it could not even be asked

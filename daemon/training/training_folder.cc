@@ -1,5 +1,6 @@
 #include "daemon/training/training_folder.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <limits>
@@ -11,6 +12,7 @@
 #include "base/beneath.h"
 #include "base/file.h"
 #include "base/status.h"
+#include "base/threads.h"
 
 namespace digit {
 namespace {
@@ -68,6 +70,8 @@ std::vector<std::string> TrainerCommand(const std::string& trainer, const std::s
     argv.push_back(flag);
     argv.push_back(value);
   };
+  add("--threads",
+      absl::StrCat(std::max(1, UsableCores() / 2)));  // the caches are shared even where the cores are idle
   if (request.epochs > 0) add("--epochs", absl::StrCat(request.epochs));
   if (request.fine_tune) add("--init", folder + "/live.pt");
   if (request.corrections) add("--corrections", folder + "/corrections");
