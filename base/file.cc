@@ -47,9 +47,14 @@ absl::Status WriteAll(int fd, absl::string_view content, const std::string& path
   return absl::OkStatus();
 }
 
-absl::Status SyncFolderOf(const std::string& path) {
+std::string FolderOf(const std::string& path) {
   const size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, std::max<size_t>(slash, 1));
+  return slash == std::string::npos ? "." : path.substr(0, std::max<size_t>(slash, 1));
+}
+
+}  // namespace
+
+absl::Status SyncFolder(const std::string& folder) {
   const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return ErrnoStatus(errno, "open folder", folder);
   const int rc = ::fsync(fd);
@@ -57,8 +62,6 @@ absl::Status SyncFolderOf(const std::string& path) {
   ::close(fd);
   return rc == 0 ? absl::OkStatus() : ErrnoStatus(error, "fsync folder", folder);
 }
-
-}  // namespace
 
 absl::Status ErrnoStatus(int error, absl::string_view what, absl::string_view path) {
   return absl::Status(CodeOfErrno(error), absl::StrCat("cannot ", what, " '", path, "': ", std::strerror(error)));
@@ -68,6 +71,10 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes)
   // O_NONBLOCK: opening a FIFO must not hang.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return ErrnoStatus(errno, "open", path);
+  return ReadAndClose(fd, path, max_bytes);
+}
+
+absl::StatusOr<std::string> ReadAndClose(int fd, const std::string& path, int64_t max_bytes) {
   const absl::Cleanup closer = [fd] { ::close(fd); };
   struct stat info;
   if (::fstat(fd, &info) != 0) return ErrnoStatus(errno, "stat", path);
@@ -120,7 +127,7 @@ absl::Status WriteFileAtomically(const std::string& given_path, absl::string_vie
   RETURN_IF_ERROR(status);
   if (::rename(temporary.c_str(), path.c_str()) != 0) return ErrnoStatus(errno, "rename to", path);
   std::move(remove_temporary).Cancel();
-  return SyncFolderOf(path);
+  return SyncFolder(FolderOf(path));
 }
 
 }  // namespace digit

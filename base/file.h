@@ -14,10 +14,16 @@ namespace digit {
 // `max_bytes`); every message names the path.
 absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes);
 
+// The same of a file that is open; `path` is for messages.
+absl::StatusOr<std::string> ReadAndClose(int fd, const std::string& path, int64_t max_bytes);
+
 // Writes a temporary file beside `path`, fsyncs it, renames it over `path` and fsyncs the folder: after a crash there
 // is the old content or the new, never a part. Makes no folders. A symbolic link stays and its target is written.
 // FAILED_PRECONDITION: `path` is there and is no regular file (a device, a folder, a link to nothing).
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view content);
+
+// Makes what was created, renamed and removed in a folder last.
+absl::Status SyncFolder(const std::string& folder);
 
 // OK when WriteFileAtomically() would not refuse `path` for what it is. Looks at nothing else.
 absl::Status CheckReplaceable(const std::string& path);

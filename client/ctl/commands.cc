@@ -13,11 +13,35 @@
 #include "base/build_info.h"
 #include "base/standard_output.h"
 #include "client/ctl/terminal.h"
+#include "client/lib/server_address.h"
 
 namespace digit {
 namespace {
 
 using Row = std::vector<std::string>;
+
+// "copies of 10 % of the requests: 950 images, 3 with another answer (2 of 7, 1 of 9), 50 skipped, 41 us an image and
+// not 40"
+template <typename Labels>
+std::string FormatShadow(const v1::Shadow& shadow, const Labels& labels) {
+  int64_t others = 0;
+  std::string by_label;
+  for (int i = 0; i < shadow.disagreements_size() && i < labels.size(); ++i) {
+    if (shadow.disagreements(i) == 0) continue;
+    others += shadow.disagreements(i);
+    absl::StrAppend(&by_label, by_label.empty() ? "" : ", ", shadow.disagreements(i), " of ", Printable(labels.Get(i)));
+  }
+  std::string out = absl::StrFormat("copies of %g %% of the requests: %d images, %d with another answer",
+                                    shadow.share() * 100, shadow.images(), others);
+  if (!by_label.empty()) absl::StrAppend(&out, " (", by_label, ")");
+  if (shadow.skipped() > 0) absl::StrAppend(&out, ", ", shadow.skipped(), " skipped");
+  if (shadow.failed() > 0) absl::StrAppend(&out, ", ", shadow.failed(), " failed");
+  if (shadow.images() > 0) {
+    absl::StrAppendFormat(&out, ", %.0f us an image and not %.0f", shadow.candidate_compute_micros(),
+                          shadow.live_compute_micros());
+  }
+  return out;
+}
 
 Row ModelRow(const v1::Model& model, const v1::ModelVersion& version) {
   std::string accuracy;
@@ -27,6 +51,7 @@ Row ModelRow(const v1::Model& model, const v1::ModelVersion& version) {
   }
   std::string state = absl::AsciiStrToLower(absl::StripPrefix(v1::ModelState_Name(version.state()), "MODEL_STATE_"));
   if (!version.state_reason().empty()) absl::StrAppend(&state, " (", Printable(version.state_reason()), ")");
+  if (version.has_shadow()) absl::StrAppend(&state, " (", FormatShadow(version.shadow(), version.labels()), ")");
   return {absl::StrCat(Printable(model.name()), model.is_default() ? " (default)" : ""),
           Printable(version.version()),
           state,
@@ -110,16 +135,75 @@ ExitCode RunModels(const Flags& flags, Client* client) {
   return code;
 }
 
+namespace {
+
+// "mnist 2 is live\n  gate: ...\n", or what there is to say instead.
+std::string FormatReload(const v1::ReloadModelResponse& response, bool candidate) {
+  const std::string live = LiveOf(response.model());
+  if (!response.changed()) return absl::StrCat(live, " is live, and its file has not changed\n");
+  std::string state = " is live\n", version = live;
+  for (const v1::ModelVersion& known : response.model().versions()) {
+    if (!candidate || known.state() != v1::MODEL_STATE_CANDIDATE) continue;
+    version = absl::StrCat(Printable(response.model().name()), " ", Printable(known.version()));
+    state = absl::StrCat(" is the candidate beside ", Printable(response.model().versions(0).version()), "\n");
+  }
+  return absl::StrCat(version, state,
+                      response.gate().empty() ? "" : absl::StrCat("  gate: ", Printable(response.gate()), "\n"));
+}
+
+}  // namespace
+
 ExitCode RunReload(const Flags& flags, Client* client) {
-  const absl::StatusOr<v1::ReloadModelResponse> response = client->ReloadModel(flags.model, flags.force);
+  const absl::StatusOr<v1::ReloadModelResponse> response =
+      client->ReloadModel(flags.model, flags.force, flags.candidate);
   if (!response.ok()) return Fail(response.status());
   ExitCode code = kExitOk;
-  const std::string live = LiveOf(response->model());
-  if (!response->changed()) {
-    PrintData(absl::StrCat(live, " is live, and its file has not changed\n"), &code);
-  } else if (PrintData(absl::StrCat(live, " is live\n"), &code)) {
-    PrintData(absl::StrCat("  gate: ", Printable(response->gate()), "\n"), &code);
+  PrintData(FormatReload(*response, flags.candidate), &code);
+  return code;
+}
+
+ExitCode RunReloadAll(const Flags& flags, const ClientOptions& options) {
+  const absl::StatusOr<std::vector<std::string>> servers = ResolveServers(options.server);
+  if (!servers.ok())
+    return absl::IsInvalidArgument(servers.status()) ? (Fail(servers.status()), kExitUsage) : Fail(servers.status());
+  ExitCode worst = kExitOk;
+  for (const std::string& server : *servers) {
+    ClientOptions one = options;
+    one.server = server;
+    absl::StatusOr<std::unique_ptr<Client>> client = Client::Create(std::move(one));
+    const absl::StatusOr<v1::ReloadModelResponse> response =
+        client.ok() ? (*client)->ReloadModel(flags.model, flags.force, flags.candidate) : client.status();
+    if (!response.ok()) {
+      Complain(absl::StrCat(server, ": ", response.status().message()));
+      worst = std::max(worst, ExitCodeOf(response.status()));
+    } else if (!PrintData(absl::StrCat(server, ": ", FormatReload(*response, flags.candidate)), &worst)) {
+      return worst;
+    }
   }
+  return worst;
+}
+
+ExitCode RunPromote(const Flags& flags, Client* client) {
+  const absl::StatusOr<v1::PromoteModelResponse> response =
+      client->PromoteModel(flags.model, flags.model_version, flags.force);
+  if (!response.ok()) return Fail(response.status());
+  const std::string gate = response->gate().empty() ? "" : absl::StrCat("  gate: ", Printable(response->gate()), "\n");
+  ExitCode code = kExitOk;
+  PrintData(absl::StrCat(LiveOf(response->model()), " is live\n", gate), &code);
+  return code;
+}
+
+ExitCode RunShadow(const Flags& flags, Client* client) {
+  const absl::StatusOr<v1::ShadowModelResponse> response = client->ShadowModel(flags.model, flags.share);
+  if (!response.ok()) return Fail(response.status());
+  ExitCode code = kExitOk;
+  const std::string name = Printable(response->model().name());
+  PrintData(flags.share > 0
+                ? absl::StrFormat("%s: copies of %g %% of the requests go to the candidate, as far as there is "
+                                  "capacity to spare; see digitctl models\n",
+                                  name, flags.share * 100)
+                : absl::StrCat(name, ": no copies of requests go to the candidate\n"),
+            &code);
   return code;
 }
 

@@ -23,7 +23,11 @@ bool PrintData(absl::string_view data, ExitCode* code);
 
 ExitCode RunModels(const Flags& flags, Client* client);
 ExitCode RunReload(const Flags& flags, Client* client);
+// On every address of the server's name; a line for each, and the worst one's exit code.
+ExitCode RunReloadAll(const Flags& flags, const ClientOptions& options);
 ExitCode RunRollback(const Flags& flags, Client* client);
+ExitCode RunPromote(const Flags& flags, Client* client);
+ExitCode RunShadow(const Flags& flags, Client* client);
 ExitCode RunHealth(Client* client);
 ExitCode RunVersion(Client* client);
 

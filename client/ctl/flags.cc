@@ -47,6 +47,10 @@ constexpr char kModelExamples[] = R"(Examples:
   digitctl model reload                           read the default model's file again, check it, make it live
   digitctl model reload mnist --force             whatever the gate says
   digitctl model rollback mnist                   back to the version before, at once
+  digitctl model reload mnist --candidate         beside what is live; `recognize --model-version candidate` asks it
+  digitctl model shadow mnist --share 0.1         copies of a tenth of the requests to it; `digitctl models` counts
+  digitctl model promote mnist                    make it live
+  digitctl --server dns:///digitd:50051 model reload --all          on every server behind the name
   digitctl --admin-token-file token model reload  where the server asks for a token
 
 What was live serves on until the new version has passed its checks, and when it does not.
@@ -143,13 +147,28 @@ std::variant<Flags, EarlyExit> ParseFlags(const std::vector<std::string>& args) 
                  "File with the token for `model`, if the server wants one")
       ->envname("DIGIT_ADMIN_TOKEN_FILE")
       ->type_name("FILE");
-  CLI::App* model = app.add_subcommand("model", "Reload a model from its file, or roll it back");
+  CLI::App* model = app.add_subcommand("model", "Reload a model, try a candidate, promote it, roll back");
   model->footer(kModelExamples);
   model->require_subcommand(1);
   CLI::App* reload = model->add_subcommand("reload", "Read its file again and make it live when it passes the gate");
   reload->footer(kModelExamples);
   reload->add_option("NAME", flags.model, "Name of the model; default: the server's")->type_name("");
   reload->add_flag("--force", flags.force, "Also when the gate refuses it, or when it was rolled back before");
+  reload->add_flag("--candidate", flags.candidate, "Load it beside what is live, for `shadow` and `promote`");
+  reload->add_flag("--all", flags.all, "On every address that the server's name has, one after the other");
+  CLI::App* shadow = model->add_subcommand("shadow", "Send copies of a share of the requests to the candidate");
+  shadow->footer(kModelExamples);
+  shadow->add_option("NAME", flags.model, "Name of the model; default: the server's")->type_name("");
+  shadow->add_option("--share", flags.share, "Share of the requests, 0 to 1; 0 ends it")
+      ->type_name("SHARE")
+      ->check(CLI::Range(0.0, 1.0))
+      ->required();
+  CLI::App* promote = model->add_subcommand("promote", "Make the candidate live when it passes the gate");
+  promote->footer(kModelExamples);
+  promote->add_option("NAME", flags.model, "Name of the model; default: the server's")->type_name("");
+  promote->add_option("--version", flags.model_version, "Another version; default: the candidate")
+      ->type_name("VERSION");
+  promote->add_flag("--force", flags.force, "Whatever the gate says");
   CLI::App* rollback = model->add_subcommand("rollback", "Make the version before the live one live again");
   rollback->footer(kModelExamples);
   rollback->add_option("NAME", flags.model, "Name of the model; default: the server's")->type_name("");
@@ -184,6 +203,8 @@ std::variant<Flags, EarlyExit> ParseFlags(const std::vector<std::string>& args) 
                   : *models   ? Command::kModels
                   : *reload   ? Command::kReload
                   : *rollback ? Command::kRollback
+                  : *promote  ? Command::kPromote
+                  : *shadow   ? Command::kShadow
                   : *health   ? Command::kHealth
                   : *bench    ? Command::kBench
                               : Command::kVersion;

@@ -19,7 +19,7 @@ enum ExitCode {
   kExitRefused = 4,      // the server refused the request, or output could not be written
 };
 
-enum class Command { kRecognize, kModels, kReload, kRollback, kHealth, kVersion, kBench };
+enum class Command { kRecognize, kModels, kReload, kRollback, kPromote, kShadow, kHealth, kVersion, kBench };
 enum class OutputFormat { kText, kJson, kCsv };
 
 struct Flags {
@@ -30,7 +30,10 @@ struct Flags {
   std::string admin_token_file;  // empty: none
   // Of `recognize`, `bench` and `model`:
   std::string model;          // empty: the server's default
-  bool force = false;         // of `model reload`
+  bool force = false;         // of `model reload` and `promote`
+  bool candidate = false;     // of `model reload`
+  bool all = false;           // of `model reload`: every address of the server's name
+  double share = 0;           // of `model shadow`
   std::string model_version;  // empty: the live one
   BenchOptions bench;
   // Of `recognize`:

@@ -27,6 +27,7 @@ ExitCode Run(const Flags& flags) {
     }
     options.admin_token = std::string(absl::StripAsciiWhitespace(token->substr(0, token->find('\n'))));
   }
+  if (flags.command == Command::kReload && flags.all) return RunReloadAll(flags, options);
   absl::StatusOr<std::unique_ptr<Client>> client = Client::Create(std::move(options));
   if (!client.ok()) {
     Complain(client.status().message());
@@ -41,6 +42,10 @@ ExitCode Run(const Flags& flags) {
       return RunReload(flags, client->get());
     case Command::kRollback:
       return RunRollback(flags, client->get());
+    case Command::kPromote:
+      return RunPromote(flags, client->get());
+    case Command::kShadow:
+      return RunShadow(flags, client->get());
     case Command::kHealth:
       return RunHealth(client->get());
     case Command::kVersion:

@@ -31,6 +31,7 @@ std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options, const S
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000);
   // A proxy from the environment cannot reach this machine's loopback.
   if (IsLoopback(address.host)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (address.every_address) arguments.SetLoadBalancingPolicyName("round_robin");
   return grpc::CreateCustomChannel(options.server, grpc::InsecureChannelCredentials(), arguments);
 }
 
@@ -103,29 +104,47 @@ absl::StatusOr<v1::Model> Client::GetModel(const std::string& name) {
 }
 
 // Not in the service config: an admin call that may have been done is not done again.
-absl::StatusOr<v1::ReloadModelResponse> Client::ReloadModel(const std::string& name, bool force) {
-  v1::ReloadModelRequest request;
-  request.set_model(name);
-  request.set_force(force);
-  v1::ReloadModelResponse response;
+template <typename Response, typename Request>
+absl::StatusOr<Response> Client::AskAsAdmin(grpc::Status (v1::DigitService::Stub::*method)(grpc::ClientContext*,
+                                                                                           const Request&, Response*),
+                                            const Request& request) {
+  Response response;
   absl::Status status = Try([&](grpc::ClientContext* context) {
     SendAdminToken(context);
-    return digits_->ReloadModel(context, request, &response);
+    return (digits_.get()->*method)(context, request, &response);
   });
   if (!status.ok()) return status;
   return response;
 }
 
+absl::StatusOr<v1::ReloadModelResponse> Client::ReloadModel(const std::string& name, bool force, bool candidate) {
+  v1::ReloadModelRequest request;
+  request.set_model(name);
+  request.set_force(force);
+  request.set_candidate(candidate);
+  return AskAsAdmin(&v1::DigitService::Stub::ReloadModel, request);
+}
+
 absl::StatusOr<v1::RollbackModelResponse> Client::RollbackModel(const std::string& name) {
   v1::RollbackModelRequest request;
   request.set_model(name);
-  v1::RollbackModelResponse response;
-  absl::Status status = Try([&](grpc::ClientContext* context) {
-    SendAdminToken(context);
-    return digits_->RollbackModel(context, request, &response);
-  });
-  if (!status.ok()) return status;
-  return response;
+  return AskAsAdmin(&v1::DigitService::Stub::RollbackModel, request);
+}
+
+absl::StatusOr<v1::PromoteModelResponse> Client::PromoteModel(const std::string& name, const std::string& version,
+                                                              bool force) {
+  v1::PromoteModelRequest request;
+  request.set_model(name);
+  request.set_version(version);
+  request.set_force(force);
+  return AskAsAdmin(&v1::DigitService::Stub::PromoteModel, request);
+}
+
+absl::StatusOr<v1::ShadowModelResponse> Client::ShadowModel(const std::string& name, double share) {
+  v1::ShadowModelRequest request;
+  request.set_model(name);
+  request.set_share(share);
+  return AskAsAdmin(&v1::DigitService::Stub::ShadowModel, request);
 }
 
 void Client::SendAdminToken(grpc::ClientContext* context) const {

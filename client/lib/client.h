@@ -30,7 +30,8 @@
 namespace digit {
 
 struct ClientOptions {
-  std::string server = "127.0.0.1:50051";  // HOST:PORT; [ADDRESS]:PORT for IPv6
+  // HOST:PORT, [ADDRESS]:PORT for IPv6, or dns:///HOST:PORT for every address that the name has, in turns.
+  std::string server = "127.0.0.1:50051";
   absl::Duration timeout =
       absl::Seconds(10);              // of each call, retries included; above 0, at most 24 h; streams: see below
   int max_response_bytes = 16 << 20;  // the server's own message limit
@@ -71,8 +72,14 @@ class Client {
   absl::StatusOr<v1::Model> GetModel(const std::string& name);
 
   // For admins. Empty `name`: the default model. Answers when the reload is done; the server's reason when it is not.
-  absl::StatusOr<v1::ReloadModelResponse> ReloadModel(const std::string& name, bool force);
+  // `candidate`: it is loaded beside what is live.
+  absl::StatusOr<v1::ReloadModelResponse> ReloadModel(const std::string& name, bool force, bool candidate = false);
   absl::StatusOr<v1::RollbackModelResponse> RollbackModel(const std::string& name);
+  // Empty `version`: the candidate.
+  absl::StatusOr<v1::PromoteModelResponse> PromoteModel(const std::string& name, const std::string& version,
+                                                        bool force);
+  // `share` of the requests, 0 to 1.
+  absl::StatusOr<v1::ShadowModelResponse> ShadowModel(const std::string& name, double share);
 
   // Whether the server (empty `service`: as a whole) takes requests now. One attempt, so that the answer is of now.
   absl::StatusOr<bool> IsServing(const std::string& service = "");
@@ -83,6 +90,11 @@ class Client {
   Client(ClientOptions options, std::shared_ptr<grpc::Channel> channel);
 
   void SendAdminToken(grpc::ClientContext* context) const;
+  // Calls `method` of the stub with the admin token.
+  template <typename Response, typename Request>
+  absl::StatusOr<Response> AskAsAdmin(grpc::Status (v1::DigitService::Stub::*method)(grpc::ClientContext*,
+                                                                                     const Request&, Response*),
+                                      const Request& request);
 
   // Runs `call` with a fresh context until it is not told to try again.
   template <typename Call>

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
+#include <filesystem>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -11,6 +14,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/state_folder.h"
 #include "base/status.h"
 #include "base/threads.h"
 #include "daemon/app/listen_address.h"
@@ -35,6 +39,8 @@
 
 namespace digit {
 namespace {
+
+const char* GetEnvironment(const char* name) { return std::getenv(name); }
 
 EngineChoice EngineChoiceOf(const std::string& text) {
   if (text == "cpu") return EngineChoice::kCpu;
@@ -88,9 +94,33 @@ absl::StatusOr<std::string> ReadAdminToken(const std::string& path) {
 }
 
 absl::StatusOr<LabeledImages> ReadGateImages(const std::string& folder) {
-  if (folder.empty()) return LabeledImages();
   ASSIGN_OR_RETURN(const LabeledImages all, ReadIdxFolder(folder, Split::kTrain));
   return SplitOffValidation(all).validation;
+}
+
+// What versions of the model `name` are compared on: --gate-data NAME=, its folder under --data-dir, --gate-data.
+absl::StatusOr<LabeledImages> GateImagesOf(const DaemonConfig& config, const std::string& name) {
+  std::string for_all;
+  for (const std::string& text : config.gate_data) {
+    const ModelFlag flag = ParseNamedFlag(text);
+    if (flag.name == name) return ReadGateImages(flag.path);
+    if (flag.name.empty()) for_all = flag.path;
+  }
+  const std::string own = absl::StrCat(config.data_dir, "/", name);
+  if (!config.data_dir.empty() && std::filesystem::exists(own)) return ReadGateImages(own);
+  if (!for_all.empty()) return ReadGateImages(for_all);
+  return LabeledImages();
+}
+
+using Policies = std::map<std::string, VersionPolicy>;  // by name
+
+absl::StatusOr<Policies> PoliciesOf(const DaemonConfig& config) {
+  Policies policies;
+  for (const std::string& text : config.model_versions) {
+    const ModelFlag flag = ParseNamedFlag(text);
+    ASSIGN_OR_RETURN(policies[flag.name], ParseVersionPolicy(flag.path));
+  }
+  return policies;
 }
 
 }  // namespace
@@ -100,6 +130,7 @@ struct Daemon::Parts {
   DaemonConfig config;
   std::unique_ptr<EngineFactory> engines;
   std::unique_ptr<Pool> pool;
+  std::unique_ptr<StateFolder> state;
   std::unique_ptr<ModelRegistry> registry;
   std::unique_ptr<ModelLoader> loader;
   std::unique_ptr<FileWatcher> watcher;
@@ -134,7 +165,10 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
   RETURN_IF_ERROR(CheckListenAddress(config.listen));
   ASSIGN_OR_RETURN(std::vector<Device> devices, ParseDeviceList(config.devices));
   ASSIGN_OR_RETURN(const std::string admin_token, ReadAdminToken(config.admin_token_file));
-  ASSIGN_OR_RETURN(LabeledImages gate_images, ReadGateImages(config.gate_data));
+  for (const std::string& text : config.gate_data) {  // at the start, so that a mistake is found there
+    RETURN_IF_ERROR(ReadGateImages(ParseNamedFlag(text).path).status());
+  }
+  ASSIGN_OR_RETURN(Policies policies, PoliciesOf(config));
 
   std::unique_ptr<Daemon> daemon(new Daemon);
   Parts& parts = *daemon->parts_;
@@ -142,13 +176,23 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
   parts.engines = MakeEngineFactory({.engine = EngineChoiceOf(config.engine)});
   Pool::Options pool_options = PoolOptionsOf(config, std::move(devices), parts.engines.get());
   pool_options.on_serving_change = [&parts] { parts.UpdateHealth(); };
+  pool_options.on_engine_failure = [&parts](const PlacedModel& placed, const absl::Status& why) {
+    parts.loader->RollbackFailing(placed, why);  // nothing runs before it is there
+  };
   ASSIGN_OR_RETURN(parts.pool, Pool::Create(std::move(pool_options)));
-  parts.registry = std::make_unique<ModelRegistry>(ModelRegistry::Options{
-      .pool = parts.pool.get(), .allow_torchscript = config.engine == "torch", .gate_images = std::move(gate_images)});
-  for (const std::string& text : config.models) {
-    const ModelFlag model = ParseModelFlag(text);
-    RETURN_IF_ERROR(parts.registry->Load(model.name, model.path, now));
-  }
+  parts.state =
+      std::make_unique<StateFolder>(config.state_dir.empty() ? DefaultStateFolder(GetEnvironment) : config.state_dir);
+  ModelRegistry::Options registry_options{
+      .pool = parts.pool.get(),
+      .allow_torchscript = config.engine == "torch",
+      .model_dir = config.model_dir,
+      .policies = std::move(policies),
+      .digests = config.require_digest,
+      .gate_images = [config](const std::string& name) { return GateImagesOf(config, name); },
+      .state = parts.state.get(),
+      .probation = config.probation};
+  parts.registry = std::make_unique<ModelRegistry>(std::move(registry_options));
+  RETURN_IF_ERROR(daemon->LoadModels(now));
   parts.loader = std::make_unique<ModelLoader>(ModelLoader::Options{.registry = parts.registry.get(),
                                                                     .wall_time = [] { return absl::Now(); },
                                                                     .on_change = [&parts] { parts.UpdateHealth(); }});
@@ -191,14 +235,54 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
   return daemon;
 }
 
+absl::Status Daemon::LoadModels(absl::Time now) {
+  const DaemonConfig& config = parts_->config;
+  ModelRegistry& registry = *parts_->registry;
+  const absl::Status restored = registry.Restore();
+  if (!restored.ok()) LogError("what was live before is not known", {{"error", restored}});
+  std::set<std::string> names;
+  for (const std::string& text : config.models) {
+    const ModelFlag model = ParseModelFlag(text);
+    names.insert(model.name);
+    RETURN_IF_ERROR(registry.Load(model.name, model.path, now));
+  }
+  absl::Status failure;
+  for (const std::string& name : registry.folders().Names()) {
+    if (!names.insert(name).second) {
+      LogWarn("versions ignored: --model has the name", {{"model", name}, {"folder", config.model_dir}});
+      continue;
+    }
+    const absl::Status status = registry.Load(name, "", now);
+    if (status.ok()) continue;
+    LogError("model not loaded", {{"model", name}, {"error", status}});
+    failure = status;
+  }
+  if (registry.Names().empty()) {
+    if (!failure.ok()) return failure;
+    return absl::NotFoundError(absl::StrCat("there is no model in '", config.model_dir, "': no NAME/N/model.pt"));
+  }
+  // The default folder is not made before there is something to keep.
+  if (!config.state_dir.empty()) registry.Save();
+  return absl::OkStatus();
+}
+
 absl::Status Daemon::StartWatching() {
   Parts& parts = *parts_;
-  FileWatcher::Options options;
   std::map<std::string, std::vector<std::string>> names;  // by path
-  for (const auto& [name, path] : parts.registry->Paths()) names[path].push_back(name);
-  for (const auto& [path, _] : names) options.paths.push_back(path);
+  for (const auto& [name, path] : parts.registry->Paths()) {
+    names[path].push_back(name);
+    names[std::filesystem::path(path).replace_extension(".json").string()].push_back(name);
+  }
+  FileWatcher::Options options;
+  options.list = [&parts, names] {
+    VersionFolders::Places places = parts.registry->folders().List();
+    for (const auto& [path, _] : names) places.files.push_back(path);
+    return FileWatcher::Watched{.files = std::move(places.files), .folders = std::move(places.folders)};
+  };
   options.on_change = [&parts, names](const std::string& path) {
-    for (const std::string& name : names.at(path)) parts.loader->ReloadIfChanged(name);
+    const auto given = names.find(path);
+    if (given == names.end()) return parts.loader->ReloadIfChanged(VersionFolders::NameOf(path));
+    for (const std::string& name : given->second) parts.loader->ReloadIfChanged(name);
   };
   ASSIGN_OR_RETURN(parts.watcher, FileWatcher::Create(std::move(options)));
   ReloadAll();  // a file may have changed between its loading and the watcher's first look
@@ -206,7 +290,10 @@ absl::Status Daemon::StartWatching() {
 }
 
 void Daemon::ReloadAll() {
-  for (const std::string& name : parts_->registry->Names()) parts_->loader->ReloadIfChanged(name);
+  std::set<std::string> names;
+  for (std::string& name : parts_->registry->Names()) names.insert(std::move(name));
+  for (std::string& name : parts_->registry->folders().Names()) names.insert(std::move(name));
+  for (const std::string& name : names) parts_->loader->ReloadIfChanged(name);
 }
 
 void Daemon::Stop() {

@@ -27,6 +27,7 @@ class Daemon {
 
  private:
   Daemon();
+  absl::Status LoadModels(absl::Time now);
   absl::Status StartWatching();
   struct Parts;
 

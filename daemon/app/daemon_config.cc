@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -9,6 +10,7 @@
 #include "daemon/pool/device_list.h"
 #include "daemon/pool/pool.h"
 #include "daemon/registry/model_registry.h"
+#include "daemon/registry/version_policy.h"
 
 namespace digit {
 namespace {
@@ -38,8 +40,10 @@ bool IsHostPort(absl::string_view text) {
          port >= 0 && port <= 65535;
 }
 
-void CheckModels(const std::vector<std::string>& models, Problems* problems) {
-  if (models.empty()) problems->Add("model", "is missing; name a file, for example --model mnist.pt");
+void CheckModels(const std::vector<std::string>& models, bool has_folders, Problems* problems) {
+  if (models.empty() && !has_folders) {
+    problems->Add("model", "is missing; name a file, for example --model mnist.pt, or a folder with --model-dir");
+  }
   std::set<std::string> names;
   for (const std::string& text : models) {
     const ModelFlag model = ParseModelFlag(text);
@@ -53,15 +57,26 @@ void CheckModels(const std::vector<std::string>& models, Problems* problems) {
 
 }  // namespace
 
-ModelFlag ParseModelFlag(const std::string& text) {
+ModelFlag ParseNamedFlag(const std::string& text) {
   const size_t equals = text.find('=');
   if (equals != std::string::npos && text.find('/') > equals) return {text.substr(0, equals), text.substr(equals + 1)};
-  return {ModelNameOf(text), text};
+  return {"", text};
+}
+
+ModelFlag ParseModelFlag(const std::string& text) {
+  ModelFlag flag = ParseNamedFlag(text);
+  if (flag.path.size() == text.size()) flag.name = ModelNameOf(text);
+  return flag;
 }
 
 absl::Status Validate(const DaemonConfig& config) {
   Problems problems;
-  CheckModels(config.models, &problems);
+  CheckModels(config.models, !config.model_dir.empty(), &problems);
+  for (const std::string& text : config.model_versions) {
+    const auto policy = ParseVersionPolicy(ParseNamedFlag(text).path);
+    if (!policy.ok()) problems.Add("model-versions", policy.status().message());
+    if (config.model_dir.empty()) problems.Add("model-versions", "is for --model-dir, which is missing");
+  }
   if (!IsHostPort(config.listen)) {
     problems.Add("listen", absl::StrCat("'", config.listen, "' is not HOST:PORT with a port in 0..65535"));
   }
@@ -90,32 +105,77 @@ absl::Status Validate(const DaemonConfig& config) {
   if (config.max_queue_delay >= config.max_queue_wait) {
     problems.Add("max-queue-delay", "must be below max-queue-wait: else every lone request would be refused");
   }
+  if (config.probation < absl::ZeroDuration() || config.probation > absl::Hours(24 * 30)) {
+    problems.Add("probation", "must be in 0..720 h");
+  }
   if (config.drain_timeout < absl::ZeroDuration() || config.drain_timeout > absl::Hours(1)) {
     problems.Add("drain-timeout", "must be in 0..1 h");
   }
   return problems.ToStatus();
 }
 
-std::string FormatConfig(const DaemonConfig& config) {
-  std::string models = absl::StrJoin(
-      config.models, ", ", [](std::string* out, const std::string& model) { absl::StrAppend(out, "\"", model, "\""); });
-  std::string sizes;  // an empty list cannot be written in the file
-  if (!config.allowed_batch_sizes.empty()) {
-    sizes = absl::StrCat("allowed-batch-sizes = [", absl::StrJoin(config.allowed_batch_sizes, ", "), "]\n");
+namespace {
+
+// As CLI11 reads it back.
+std::string Quoted(const std::string& text) {
+  return absl::StrContains(text, '"') ? absl::StrCat("'", text, "'") : absl::StrCat("\"", text, "\"");
+}
+
+// Lines of "key = value". An empty list cannot be written in the file and has no line.
+class Lines {
+ public:
+  void Add(absl::string_view key, const std::string& value) { Line(key, Quoted(value)); }
+  void Add(absl::string_view key, const char* value) { Line(key, Quoted(value)); }
+  void Add(absl::string_view key, int64_t value) { Line(key, absl::StrCat(value)); }
+  void Add(absl::string_view key, int value) { Line(key, absl::StrCat(value)); }
+  void Add(absl::string_view key, bool value) { Line(key, value ? "true" : "false"); }
+  void Add(absl::string_view key, absl::Duration value) { Line(key, Quoted(absl::FormatDuration(value))); }
+  void Add(absl::string_view key, const std::vector<std::string>& values) {
+    const auto quote = [](std::string* out, const std::string& value) { out->append(Quoted(value)); };
+    if (!values.empty()) Line(key, absl::StrCat("[", absl::StrJoin(values, ", ", quote), "]"));
   }
-  return absl::StrCat("model = [", models, "]\nlisten = \"", config.listen, "\"\ndevices = \"", config.devices,
-                      "\"\nreplicas = ", config.replicas, "\nengine = \"", config.engine,
-                      "\"\nmax-batch-size = ", config.max_batch_size, "\nmax-queue-delay = \"",
-                      absl::FormatDuration(config.max_queue_delay), "\"\n", sizes, "max-queue-wait = \"",
-                      absl::FormatDuration(config.max_queue_wait), "\"\nmax-queued-images = ", config.max_queued_images,
-                      "\nmax-images-per-call = ", config.max_images_per_call,
-                      "\nmax-unanswered-images = ", config.max_unanswered_images,
-                      "\nmax-message-bytes = ", config.max_message_bytes, "\ndecode-threads = ", config.decode_threads,
-                      "\ndrain-timeout = \"", absl::FormatDuration(config.drain_timeout), "\"\nlog-level = \"",
-                      config.log_level, "\"\nwatch = ", config.watch ? "true" : "false", "\ngate-data = \"",
-                      config.gate_data, "\"\nadmin-token-file = \"", config.admin_token_file,
-                      "\"\naccess-log = ", config.access_log ? "true" : "false",
-                      "\nreflection = ", config.reflection ? "true" : "false", "\n");
+  void Add(absl::string_view key, const std::vector<int>& values) {
+    if (!values.empty()) Line(key, absl::StrCat("[", absl::StrJoin(values, ", "), "]"));
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  void Line(absl::string_view key, const std::string& value) { absl::StrAppend(&text_, key, " = ", value, "\n"); }
+  std::string text_;
+};
+
+}  // namespace
+
+std::string FormatConfig(const DaemonConfig& config) {
+  Lines lines;
+  lines.Add("model", config.models);
+  lines.Add("model-dir", config.model_dir);
+  lines.Add("model-versions", config.model_versions);
+  lines.Add("listen", config.listen);
+  lines.Add("devices", config.devices);
+  lines.Add("replicas", config.replicas);
+  lines.Add("engine", config.engine);
+  lines.Add("max-batch-size", config.max_batch_size);
+  lines.Add("max-queue-delay", config.max_queue_delay);
+  lines.Add("allowed-batch-sizes", config.allowed_batch_sizes);
+  lines.Add("max-queue-wait", config.max_queue_wait);
+  lines.Add("max-queued-images", config.max_queued_images);
+  lines.Add("max-images-per-call", config.max_images_per_call);
+  lines.Add("max-unanswered-images", config.max_unanswered_images);
+  lines.Add("max-message-bytes", config.max_message_bytes);
+  lines.Add("decode-threads", config.decode_threads);
+  lines.Add("drain-timeout", config.drain_timeout);
+  lines.Add("watch", config.watch);
+  lines.Add("gate-data", config.gate_data);
+  lines.Add("data-dir", config.data_dir);
+  lines.Add("require-digest", config.require_digest);
+  lines.Add("probation", config.probation);
+  lines.Add("state-dir", config.state_dir);
+  lines.Add("admin-token-file", config.admin_token_file);
+  lines.Add("log-level", config.log_level);
+  lines.Add("access-log", config.access_log);
+  lines.Add("reflection", config.reflection);
+  return lines.text();
 }
 
 }  // namespace digit

@@ -15,12 +15,17 @@ struct ModelFlag {
   std::string path;
 };
 
+// Turns "NAME=REST" or "REST" into its parts; an empty name stands for every model that no other names.
+ModelFlag ParseNamedFlag(const std::string& text);
+
 // Turns "NAME=FILE" or "FILE" (named by its stem) into its parts; CheckModelName() is Validate()'s.
 ModelFlag ParseModelFlag(const std::string& text);
 
 struct DaemonConfig {
-  std::vector<std::string> models;         // as given, [NAME=]FILE; at least one
-  std::string listen = "127.0.0.1:50051";  // HOST:PORT; port 0 picks one
+  std::vector<std::string> models;          // as given, [NAME=]FILE; at least one, or a model_dir
+  std::string model_dir;                    // of version folders, NAME/N/model.pt; empty: none
+  std::vector<std::string> model_versions;  // as given, [NAME=]latest, all or N,N: what of model_dir is loaded
+  std::string listen = "127.0.0.1:50051";   // HOST:PORT; port 0 picks one
   std::string devices = "auto";
   int replicas = 0;             // executors per device; 0: one per usable core
   std::string engine = "auto";  // auto, cpu, torch
@@ -35,11 +40,16 @@ struct DaemonConfig {
   int decode_threads = 0;                            // 0: one per usable core
   absl::Duration drain_timeout = absl::Seconds(20);  // below Kubernetes' default grace of 30 s
   bool watch = true;                                 // reload a model when its file changes
-  std::string gate_data;         // a folder as MNIST's: a reload is compared on its validation images; empty: generated
-  std::string admin_token_file;  // empty: admin calls on loopback only
-  std::string log_level = "info";  // debug, info, warn, error, off
-  bool access_log = false;         // at info
-  bool reflection = false;         // the service grpc.reflection.v1alpha
+  // As given, [NAME=]FOLDER: folders as MNIST's, on whose validation images a new version is compared.
+  std::vector<std::string> gate_data;
+  std::string data_dir;        // of such folders by name; a model's own is its gate_data too; empty: none
+  std::string require_digest;  // a file of the SHA-256 of every model that may be loaded; empty: any
+  absl::Duration probation = absl::Minutes(1);  // a version that fails within it after it went live is rolled back
+  std::string state_dir;                        // what must survive; empty: DefaultStateFolder()
+  std::string admin_token_file;                 // empty: admin calls on loopback only
+  std::string log_level = "info";               // debug, info, warn, error, off
+  bool access_log = false;                      // at info
+  bool reflection = false;                      // the service grpc.reflection.v1alpha
 };
 
 // Every problem at once, one a line: "listen: ...". Pure.

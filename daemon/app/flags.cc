@@ -24,6 +24,7 @@ Examples:
   digitd --model mnist.pt
   digitd --model mnist.pt --listen 0.0.0.0:50051 --replicas 4
   digitd --model digits=mnist.pt --model fashion=fashion.pt
+  digitd --model-dir models           (models/NAME/N/model.pt; watches for new ones)
   digitctl recognize img.png          (ask it)
 )";
 
@@ -54,6 +55,13 @@ void AddOptions(CLI::App* app, DaemonConfig* config) {
   app->add_option("--model", config->models, "Model to serve, may be repeated; the first is the default")
       ->type_name("[NAME=]FILE")
       ->allow_extra_args(false);
+  app->add_option("--model-dir", config->model_dir,
+                  "Folder with versions of models, NAME/N/model.pt; the highest N of each is live")
+      ->type_name("DIR");
+  app->add_option("--model-versions", config->model_versions,
+                  "What of --model-dir is loaded: latest (default), all, or numbers such as 3,5; may be repeated")
+      ->type_name("[NAME=]WHICH")
+      ->allow_extra_args(false);
   app->add_option("--listen", config->listen, "Address of the gRPC server; port 0 picks one and says it")
       ->type_name("HOST:PORT");
   app->add_option("--devices", config->devices, "auto, cpu, or cuda:0,cuda:1")->type_name("LIST");
@@ -78,8 +86,20 @@ void AddOptions(CLI::App* app, DaemonConfig* config) {
   app->add_option("--log-level", config->log_level, "debug, info, warn, error or off")->type_name("LEVEL");
   app->add_option("--watch", config->watch, "Reload a model when its file changes: true or false")->type_name("BOOL");
   app->add_option("--gate-data", config->gate_data,
-                  "Folder with MNIST's files: a reload must not be worse on their validation images")
-      ->type_name("FOLDER");
+                  "Folder with MNIST's files: a new version must not be worse on their validation images")
+      ->type_name("[NAME=]FOLDER")
+      ->allow_extra_args(false);
+  app->add_option("--data-dir", config->data_dir,
+                  "Folder of such folders by name; that of a model's name is its gate data")
+      ->type_name("DIR");
+  app->add_option("--require-digest", config->require_digest,
+                  "File with the SHA-256 of every model that may be loaded, as sha256sum prints them")
+      ->type_name("FILE");
+  AddDuration(app, "--probation", &config->probation,
+              "Roll back a version whose engines fail within this time after it went live");
+  app->add_option("--state-dir", config->state_dir,
+                  "Folder for what must survive a restart; default: $XDG_STATE_HOME/digitd")
+      ->type_name("DIR");
   app->add_option("--admin-token-file", config->admin_token_file,
                   "File with the token that reload and rollback need; without it they work on loopback only")
       ->type_name("FILE");

@@ -37,6 +37,8 @@ absl::Status PlacedModel::CheckAdmission(TaskClass task_class, int num_images, S
   return pool_->scheduler_.CheckAdmission(*queue_, task_class, num_images, deadline);
 }
 
+bool PlacedModel::anything_waits() const { return pool_->num_queued_images() > 0; }
+
 std::vector<EngineState> PlacedModel::engine_states() const {
   MutexLock lock(&mu_);
   return states_;

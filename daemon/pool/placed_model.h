@@ -41,6 +41,9 @@ class PlacedModel : public std::enable_shared_from_this<PlacedModel> {
   // Whether Submit() would let a request like this in now.
   absl::Status CheckAdmission(TaskClass task_class, int num_images, SteadyTime deadline) const;
 
+  // Whether any image, of any model, waits for an executor.
+  bool anything_waits() const;
+
   // Whether at least one engine works.
   bool serving() const { return num_working_.load(std::memory_order_relaxed) > 0; }
   std::vector<EngineState> engine_states() const ABSL_LOCKS_EXCLUDED(mu_);

@@ -82,10 +82,12 @@ absl::StatusOr<std::shared_ptr<PlacedModel>> Pool::Place(const std::string& name
                                                          const PlaceOptions& place) {
   std::vector<std::unique_ptr<InferenceEngine>> engines;
   CostModel cost;
-  place.on_check();
   for (int i = 0; i < static_cast<int>(executor_devices_.size()); ++i) {
     ASSIGN_OR_RETURN(std::unique_ptr<InferenceEngine> engine, options_.engines->Create(*model, executor_devices_[i]));
-    if (i == 0) RETURN_IF_ERROR(FitSpec(engine->num_classes(), model.get()));
+    if (i == 0) {
+      RETURN_IF_ERROR(FitSpec(engine->num_classes(), model.get()));
+      place.on_check();
+    }
     // The replicas of a device compute alike: one of them answers for all.
     if (i % options_.replicas == 0) RETURN_IF_ERROR(CheckReference(*engine, *model));
     if (i == 0) {
@@ -205,6 +207,7 @@ void Pool::TakeOut(int executor, PlacedModel* placed, const absl::Status& why) {
                                 {"error", why}});
   scheduler_.SetUsable(placed->queue_.get(), executor, false);
   if (placed->SetWorking(executor, false, why.message())) options_.on_serving_change();
+  options_.on_engine_failure(*placed, why);
   RepairLater(executor, placed, placed->CountFailure(executor, options_.clock->Now()));
 }
 

@@ -40,6 +40,9 @@ class Pool {
     int max_queued_images = 4096;                     // per model version
     EngineFactory* engines = nullptr;                 // not owned; required
     std::function<void()> on_serving_change = [] {};  // a model's serving() changed; on any thread, must not block
+    // An engine failed or answered what is not finite; on its executor's thread, must not block.
+    std::function<void(const PlacedModel& placed, const absl::Status& why)> on_engine_failure =
+        [](const PlacedModel&, const absl::Status&) {};
     const Clock* clock = SteadyClock();
   };
 

@@ -42,8 +42,8 @@ absl::StatusOr<std::unique_ptr<FileWatcher>> FileWatcher::Create(Options options
 
 FileWatcher::FileWatcher(Options options, int inotify, int stop)
     : options_(std::move(options)), inotify_(inotify), stop_(stop) {
-  WatchFolders();  // first, so that nothing between it and the fingerprints is missed
-  for (const std::string& path : options_.paths) {
+  const Watched watched = WatchFolders();  // first, so that nothing between it and the fingerprints is missed
+  for (const std::string& path : watched.files) {
     const Fingerprint now = FingerprintOf(path);
     files_[path] = {.reported = now, .last_seen = now};
   }
@@ -57,15 +57,22 @@ FileWatcher::~FileWatcher() {
   ::close(stop_);
 }
 
-void FileWatcher::WatchFolders() {
-  std::set<std::string> folders;
-  for (const std::string& path : options_.paths) {
-    const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-    folders.insert(folder.empty() ? "." : folder.string());
+FileWatcher::Watched FileWatcher::WatchFolders() {
+  Watched watched = options_.list();
+  while (true) {
+    std::set<std::string> folders(watched.folders.begin(), watched.folders.end());
+    for (const std::string& path : watched.files) {
+      const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+      folders.insert(folder.empty() ? "." : folder.string());
+    }
+    // Adding a folder that is watched already changes nothing; one that is not there is left to the polls.
+    constexpr uint32_t kEvents = IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB;
+    for (const std::string& folder : folders) ::inotify_add_watch(inotify_, folder.c_str(), kEvents);
+    // What has come into a folder since it was listed and before it was watched made no event.
+    Watched again = options_.list();
+    if (again.files == watched.files && again.folders == watched.folders) return watched;
+    watched = std::move(again);
   }
-  // Adding a folder that is watched already changes nothing; one that is not there is left to the polls.
-  constexpr uint32_t kEvents = IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB;
-  for (const std::string& folder : folders) ::inotify_add_watch(inotify_, folder.c_str(), kEvents);
 }
 
 void FileWatcher::DropEvents() {
@@ -74,9 +81,10 @@ void FileWatcher::DropEvents() {
   }
 }
 
-bool FileWatcher::Look() {
+bool FileWatcher::Look(const std::vector<std::string>& paths) {
   bool unsettled = false;
-  for (auto& [path, file] : files_) {
+  for (const std::string& path : paths) {
+    File& file = files_[path];
     const Fingerprint now = FingerprintOf(path);
     const bool settled = now == file.last_seen;
     file.last_seen = now;
@@ -101,8 +109,7 @@ void FileWatcher::Run() {
     if (waiting[0].revents != 0) return;
     if (ready < 0 && errno != EINTR) return;
     DropEvents();
-    WatchFolders();
-    unsettled = Look();
+    unsettled = Look(WatchFolders().files);
   }
 }
 

@@ -10,12 +10,20 @@
 
 namespace digit {
 
+// Where a version comes from.
+enum class Origin {
+  kFile,     // of --model FILE
+  kFolder,   // a version folder under --model-dir
+  kTrained,  // made here, in the state folder
+};
+
 // Immutable.
 struct LiveModel {
   std::string name;
-  std::string version;                 // number of its folder, or the first 12 hex digits of the file's SHA-256
+  std::string version;                 // number of its folder, or the first 12 hex digits of Model::identity
   std::shared_ptr<const Model> model;  // never null
   std::shared_ptr<PlacedModel> placed;
+  Origin origin = Origin::kFile;
   absl::Time live_since;  // wall time, for people
 };
 

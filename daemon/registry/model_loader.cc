@@ -14,11 +14,13 @@ constexpr int kNice = 5;  // a third of a serving thread's share of a processor:
 ModelLoader::ModelLoader(Options options)
     : options_(std::move(options)), thread_("model-loader", options_.clock, kNice) {}
 
-absl::StatusOr<ModelRegistry::Reloaded> ModelLoader::ReloadNow(const std::string& name,
-                                                               const ModelRegistry::ReloadOptions& options) {
-  absl::StatusOr<ModelRegistry::Reloaded> reloaded = options_.registry->Reload(name, options, options_.wall_time());
-  if (reloaded.ok() && reloaded->changed) options_.on_change();
-  return reloaded;
+ModelLoader::Loaded ModelLoader::Tell(Loaded loaded) {
+  if (loaded.ok() && loaded->changed) options_.on_change();
+  return loaded;
+}
+
+ModelLoader::Loaded ModelLoader::ReloadNow(const std::string& name, const ModelRegistry::ReloadOptions& options) {
+  return Tell(options_.registry->Reload(name, options, options_.wall_time()));
 }
 
 void ModelLoader::Reload(const std::string& name, const ModelRegistry::ReloadOptions& options, Done done) {
@@ -40,10 +42,32 @@ void ModelLoader::ReloadIfChanged(const std::string& name) {
   });
 }
 
+void ModelLoader::Promote(const std::string& name, const std::string& version, bool force, Done done) {
+  thread_.Soon([this, name, version, force, done = std::move(done)] {
+    done(Tell(options_.registry->PromoteVersion(name, version, force, options_.wall_time())));
+  });
+}
+
+void ModelLoader::Publish(const std::string& name, const std::string& path, digit::Promote promote, Done done) {
+  thread_.Soon([this, name, path, promote, done = std::move(done)] {
+    done(Tell(options_.registry->Publish(name, path, promote, options_.wall_time())));
+  });
+}
+
 absl::StatusOr<ModelHandle> ModelLoader::Rollback(const std::string& name) {
   absl::StatusOr<ModelHandle> live = options_.registry->Rollback(name, options_.wall_time());
-  if (live.ok()) options_.on_change();
+  if (!live.ok()) return live;
+  options_.on_change();
+  options_.registry->Save();  // before the answer, so that it holds
   return live;
+}
+
+void ModelLoader::RollbackFailing(const PlacedModel& placed, const absl::Status& why) {
+  if (!options_.registry->RollbackFailing(placed, why, options_.wall_time())) return;
+  thread_.Soon([this] {
+    options_.on_change();
+    options_.registry->Save();
+  });
 }
 
 }  // namespace digit

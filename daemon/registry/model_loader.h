@@ -33,15 +33,22 @@ class ModelLoader {
   // Nobody asked and nobody waits: the outcome goes to the log. What is waiting already is not queued twice.
   void ReloadIfChanged(const std::string& name) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // As ModelRegistry::PromoteVersion and Publish, without blocking; answers in order with the others.
+  void Promote(const std::string& name, const std::string& version, bool force, Done done);
+  void Publish(const std::string& name, const std::string& path, digit::Promote promote, Done done);
+
   // At once, on the calling thread.
   absl::StatusOr<ModelHandle> Rollback(const std::string& name);
+  // As ModelRegistry::RollbackFailing; never blocks.
+  void RollbackFailing(const PlacedModel& placed, const absl::Status& why);
 
   // Waits for the reload under way and drops the others. Idempotent.
   void Stop() { thread_.Stop(); }
 
  private:
-  absl::StatusOr<ModelRegistry::Reloaded> ReloadNow(const std::string& name,
-                                                    const ModelRegistry::ReloadOptions& options);
+  using Loaded = absl::StatusOr<ModelRegistry::Reloaded>;
+  Loaded Tell(Loaded loaded);  // on_change
+  Loaded ReloadNow(const std::string& name, const ModelRegistry::ReloadOptions& options);
 
   const Options options_;
   Mutex mu_;

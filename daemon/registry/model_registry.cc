@@ -1,180 +1,172 @@
 #include "daemon/registry/model_registry.h"
 
 #include <algorithm>
-#include <set>
+#include <filesystem>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/strip.h"
 #include "base/log.h"
-#include "base/sha256.h"
 #include "base/status.h"
-#include "model/dataset/digit_generator.h"
 
 namespace digit {
 namespace {
 
 constexpr size_t kDigestVersionDigits = 12;
-constexpr absl::string_view kStable = "stable", kPrevious = "previous";
+constexpr absl::string_view kStable = "stable", kPrevious = "previous", kCandidate = "candidate";
 
-bool IsNameCharacter(char c) {
-  return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '.' || c == '_' || c == '-';
-}
-
-VersionRecord RecordOf(const ModelHandle& model, absl::Time now) {
+VersionRecord RecordOf(const ModelHandle& model, const std::string& reason, absl::Time now) {
   return {.version = model->version,
+          .identity = model->model->identity,
           .sha256 = model->model->sha256,
           .path = model->model->path,
           .state = ModelState::kLive,  // while it is loaded Describe() says more
+          .reason = reason,
           .since = now,
           .model = model};
 }
 
-void LogLive(absl::string_view event, const LiveModel& model) {
-  LogInfo(event, {{"model", model.name},
-                  {"version", model.version},
-                  {"file", model.model->path},
-                  {"engine", model.placed->engine_name()},
-                  {"executors", absl::StrJoin(model.placed->executor_names(), ",")}});
+SavedVersion SavedOf(const LiveModel& model) {
+  return {.version = model.version, .identity = model.model->identity, .origin = model.origin};
+}
+
+absl::Status NoVersion(const LiveModel& live, const std::string& what) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("model '", live.name, "' has ", what, "; live is '", live.version, "'"));
 }
 
 }  // namespace
 
-ModelRegistry::ModelRegistry(Options options) : options_(std::move(options)), pool_(options_.pool) {}
+ModelRegistry::ModelRegistry(Options options)
+    : options_(std::move(options)),
+      pool_(options_.pool),
+      folders_(options_.model_dir),
+      digests_(options_.digests),
+      store_(options_.state == nullptr || options_.state->path().empty()
+                 ? nullptr
+                 : std::make_unique<ModelStore>(options_.state)) {}
 
-absl::Status ModelRegistry::Load(const std::string& name, const std::string& path, absl::Time now) {
-  RETURN_IF_ERROR(CheckModelName(name));
-  ASSIGN_OR_RETURN(Model model, LoadModel(path));
-  const std::string version = ModelVersionOf(path, model.sha256);
-  return Add(name, version, std::move(model), now);
-}
-
-absl::Status ModelRegistry::Add(const std::string& name, const std::string& version, Model model, absl::Time now) {
-  RETURN_IF_ERROR(CheckModelName(name));
-  {
-    MutexLock lock(&mu_);
-    if (models_.contains(name)) return absl::AlreadyExistsError(absl::StrCat("model '", name, "' is given twice"));
-  }
-  const std::string path = model.path;
-  ASSIGN_OR_RETURN(ModelHandle live, MakeVersion(name, version, std::move(model), {}, now));
-  LogLive("model live", *live);
+absl::Status ModelRegistry::Restore() {
+  if (store_ == nullptr) return absl::OkStatus();
+  ASSIGN_OR_RETURN(SavedModels saved, store_->Load());
   MutexLock lock(&mu_);
-  Entry& entry = models_[name];
-  entry.path = path;
-  entry.versions.push_front(RecordOf(live, now));
-  entry.live = std::move(live);
-  if (default_name_.empty()) default_name_ = name;
+  saved_ = std::move(saved);
   return absl::OkStatus();
 }
 
-absl::StatusOr<ModelHandle> ModelRegistry::MakeVersion(const std::string& name, const std::string& version, Model model,
-                                                       const Pool::PlaceOptions& place, absl::Time now) {
-  auto made = std::make_shared<LiveModel>();
-  made->name = name;
-  made->version = version;
-  auto placing = std::make_shared<Model>(std::move(model));
-  made->model = placing;
-  made->live_since = now;
-  absl::StatusOr<std::shared_ptr<PlacedModel>> placed =
-      pool_->Place(absl::StrCat(name, "/", version), std::move(placing), place);
-  if (!placed.ok()) {
-    const std::string prefix = absl::StrCat("model '", made->model->path, "': ");
-    absl::string_view reason = placed.status().message();
-    while (absl::ConsumePrefix(&reason, prefix)) {  // an engine that is made from the file names it already
-    }
-    return absl::Status(placed.status().code(), absl::StrCat(prefix, reason));
-  }
-  made->placed = *std::move(placed);
-  return made;
-}
-
-absl::Status ModelRegistry::CheckReplaces(const Model& candidate, absl::string_view version,
-                                          const LiveModel& live) const {
-  if (version == live.version) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("model '", candidate.path, "' has changed, and its folder says that it is still version ", version,
-                     ": a version stays what it is. Write the new one to a folder of its own number"));
-  }
-  if (live.model->is_digit_cnn && !candidate.is_digit_cnn && !options_.allow_torchscript) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("model '", candidate.path, "' is TorchScript, which is a program; a reload replaces the digit ",
-                     "network '", live.name, "' by one only under --engine torch. Start digitd with it, or anew"));
-  }
-  const std::vector<std::string>& before = live.model->spec.labels;
-  const std::vector<std::string>& after = candidate.spec.labels;
-  if (after.empty() || after == before) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      "model '", candidate.path, "' has other labels than what is live as '", live.name, "': ", after.size(), " (",
-      absl::StrJoin(after, ","), ") and not ", before.size(), " (", absl::StrJoin(before, ","), ")"));
-}
-
-absl::Status ModelRegistry::AskGate(InferenceEngine& candidate, const LiveModel& live, GateReport* report) {
-  constexpr int kGenerated = 1000;
-  const LabeledImages generated =
-      options_.gate_images.size() > 0 ? LabeledImages() : DigitGenerator(/*seed=*/1).DrawMany(kGenerated);
-  const LabeledImages& images = options_.gate_images.size() > 0 ? options_.gate_images : generated;
-  ASSIGN_OR_RETURN(const std::unique_ptr<InferenceEngine> live_engine, pool_->MakeEngine(*live.model));
-  ASSIGN_OR_RETURN(const std::vector<int> live_classes, ClassesOf(*live_engine, images.pixels));
-  ASSIGN_OR_RETURN(const std::vector<int> candidate_classes, ClassesOf(candidate, images.pixels));
-  const absl::Span<const uint8_t> labels = options_.gate_images.labels;
-  return Judge(labels, live_classes, candidate_classes, report);
-}
-
-absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::Reload(const std::string& name, const ReloadOptions& options,
-                                                              absl::Time now) {
-  MutexLock one_at_a_time(&reload_mu_);
-  std::string path;
-  std::set<std::string> rejected;
-  ModelHandle live;
+void ModelRegistry::Save() {
+  if (store_ == nullptr) return;
+  MutexLock one_at_a_time(&save_mu_);
+  SavedModels models;
+  std::map<std::string, std::set<std::string>> kept;  // by name: the copies that are still needed
   {
     MutexLock lock(&mu_);
-    ASSIGN_OR_RETURN(const Entry* entry, FindEntry(name));
-    path = entry->path;
-    rejected = entry->rejected;
-    live = entry->live;
+    for (const auto& [name, entry] : models_) {
+      SavedModel& saved = saved_[name];
+      saved = {.live = SavedOf(*entry.live), .seen = entry.seen, .rejected = entry.rejected, .known = entry.known};
+      if (entry.candidate != nullptr) saved.candidate = SavedOf(*entry.candidate);
+      for (const ModelHandle& model : {entry.live, entry.previous, entry.candidate}) {
+        if (model != nullptr) kept[name].insert(model->model->identity);
+      }
+    }
+    models = saved_;
   }
-  ASSIGN_OR_RETURN(std::string bytes, ReadModelFile(path));
-  VersionRecord record{.sha256 = Sha256Hex(bytes), .path = path, .state = ModelState::kChecking, .since = now};
-  record.version = ModelVersionOf(path, record.sha256);
-  if (rejected.contains(record.sha256) && !options.force) {
-    if (options.automatic) return Reloaded{.live = live};
-    return absl::FailedPreconditionError(absl::StrCat("model '", path, "' was refused or rolled back before and has ",
-                                                      "not changed since; force it to load it all the same"));
+  const absl::Status status = store_->Save(models);
+  if (!status.ok()) {
+    LogWarn("what is live will not survive a restart", {{"error", status}});
+    return;
   }
-  absl::StatusOr<Model> model = LoadModel(path, std::move(bytes));
-  if (!model.ok()) {
-    record.unreadable = true;
-    return Refuse(live->name, std::move(record), model.status());
-  }
-  if (record.sha256 == live->model->sha256) return Reloaded{.live = live};
-  const absl::Status replaces = CheckReplaces(*model, record.version, *live);
-  if (!replaces.ok()) return Refuse(live->name, std::move(record), replaces);
+  for (const auto& [name, identities] : kept) store_->DropKeptBut(name, identities);
+}
 
-  Record(live->name, record);
-  std::string gate;
-  Pool::PlaceOptions place;
-  place.on_warm_up = [&] {
-    record.state = ModelState::kWarming;
-    Record(live->name, record);
-  };
-  place.accept = [&](InferenceEngine& engine) {
-    GateReport report;
-    const absl::Status verdict = AskGate(engine, *live, &report);
-    gate = report.ToString();
-    if (verdict.ok() || !options.force) return verdict;
-    absl::StrAppend(&gate, " (overruled)");
-    LogWarn("gate overruled", {{"model", live->name}, {"version", record.version}, {"gate", verdict}});
-    return absl::OkStatus();
-  };
-  absl::StatusOr<ModelHandle> made = MakeVersion(live->name, record.version, *std::move(model), place, now);
-  absl::Status status = made.status();
-  if (status.ok()) status = MakeLive(*made, *live, now);
-  if (absl::IsAborted(status)) record.unreadable = true;  // no verdict on the file
-  if (!status.ok()) return Refuse(live->name, std::move(record), status);
-  LogLive("model reloaded", **made);
-  return Reloaded{.live = *made, .changed = true, .gate = gate};
+absl::Status ModelRegistry::MakeLive(const ModelHandle& model, const LiveModel& judged_against, absl::Time now) {
+  ModelHandle dropped;  // freed outside the lock
+  MutexLock lock(&mu_);
+  const auto found = models_.find(model->name);
+  if (found == models_.end()) return absl::UnavailableError("the server is shutting down");
+  Entry& entry = found->second;
+  if (entry.live.get() != &judged_against) {
+    return absl::AbortedError(absl::StrCat("model '", model->name, "' was rolled back while its new version was being ",
+                                           "checked; the new one was compared with what is live no more. Try again"));
+  }
+  if (entry.candidate != nullptr && entry.candidate->placed == model->placed) {
+    entry.candidate = nullptr;
+    entry.shadow = nullptr;
+  }
+  std::erase_if(entry.others, [&](const ModelHandle& other) { return other->placed == model->placed; });
+  dropped = std::move(entry.previous);
+  if (dropped != nullptr && dropped->placed != model->placed && IsSelected(*dropped)) entry.others.push_back(dropped);
+  entry.previous = std::move(entry.live);
+  entry.live = model;
+  entry.live_at = options_.clock->Now();
+  if (model->origin != Origin::kTrained || entry.path.empty()) entry.seen = model->model->identity;
+  if (VersionNumber(model->version) > 0) entry.known[model->version] = model->model->identity;
+  entry.rejected.clear();
+  SetRecord(&entry, RecordOf(model, "", now));
+  return absl::OkStatus();
+}
+
+absl::Status ModelRegistry::MakeCandidate(const ModelHandle& model, const std::string& reason, absl::Time now) {
+  ModelHandle dropped;  // freed outside the lock, as is its shadow
+  std::shared_ptr<Shadow> shadow;
+  MutexLock lock(&mu_);
+  const auto found = models_.find(model->name);
+  if (found == models_.end()) return absl::UnavailableError("the server is shutting down");
+  Entry& entry = found->second;
+  dropped = std::exchange(entry.candidate, model);
+  shadow = std::move(entry.shadow);
+  if (VersionNumber(model->version) > 0) entry.known[model->version] = model->model->identity;
+  SetRecord(&entry, RecordOf(model, reason, now));
+  return absl::OkStatus();
+}
+
+ModelHandle ModelRegistry::RollbackLocked(Entry* entry, const std::string& reason, absl::Time now) {
+  ModelHandle dropped = std::move(entry->live);
+  entry->rejected.insert(dropped->model->identity);
+  entry->live = std::move(entry->previous);
+  entry->live_at = options_.clock->Now();
+  SetRecord(entry, RecordOf(dropped, reason, now));
+  SetRecord(entry, RecordOf(entry->live, "", now));
+  LogWarn("model rolled back",
+          {{"model", entry->live->name}, {"from", dropped->version}, {"to", entry->live->version}, {"reason", reason}});
+  return dropped;
+}
+
+absl::StatusOr<ModelHandle> ModelRegistry::Rollback(const std::string& name, absl::Time now) {
+  ModelHandle dropped;  // freed outside the lock
+  MutexLock lock(&mu_);
+  ASSIGN_OR_RETURN(const Entry* found, FindEntry(name));
+  Entry& entry = models_.find(found->live->name)->second;
+  if (entry.previous == nullptr) return NoVersion(*entry.live, "no version before the live one");
+  dropped = RollbackLocked(&entry, "rolled back", now);
+  return entry.live;
+}
+
+bool ModelRegistry::RollbackFailing(const PlacedModel& placed, const absl::Status& why, absl::Time now) {
+  ModelHandle dropped;  // freed outside the lock
+  MutexLock lock(&mu_);
+  for (auto& [name, entry] : models_) {
+    if (entry.live->placed.get() != &placed || entry.previous == nullptr || !entry.previous->placed->serving())
+      continue;
+    if (options_.clock->Now() - entry.live_at > options_.probation) continue;
+    dropped = RollbackLocked(&entry, absl::StrCat("rolled back as it began to fail: ", why.message()), now);
+    return true;
+  }
+  return false;
+}
+
+absl::Status ModelRegistry::SetShadow(const std::string& name, double share) {
+  if (!(share >= 0 && share <= 1)) {
+    return absl::InvalidArgumentError(absl::StrCat("share is ", share, ", must be in 0..1"));
+  }
+  std::shared_ptr<Shadow> dropped;  // freed outside the lock
+  MutexLock lock(&mu_);
+  ASSIGN_OR_RETURN(const Entry* found, FindEntry(name));
+  Entry& entry = models_.find(found->live->name)->second;
+  if (entry.candidate == nullptr) return NoVersion(*entry.live, "no candidate to send copies of requests to");
+  auto shadow = share > 0 ? std::make_shared<Shadow>(share, entry.candidate, options_.clock) : nullptr;
+  dropped = std::exchange(entry.shadow, std::move(shadow));
+  return absl::OkStatus();
 }
 
 absl::Status ModelRegistry::Refuse(const std::string& name, VersionRecord record, const absl::Status& why) {
@@ -185,54 +177,12 @@ absl::Status ModelRegistry::Refuse(const std::string& name, VersionRecord record
   return why;
 }
 
-absl::Status ModelRegistry::MakeLive(const ModelHandle& model, const LiveModel& judged_against, absl::Time now) {
-  ModelHandle dropped;  // freed outside the lock
-  MutexLock lock(&mu_);
-  const auto found = models_.find(model->name);
-  if (found == models_.end()) return absl::UnavailableError("the server is shutting down");
-  Entry& entry = found->second;
-  if (entry.live.get() != &judged_against) {
-    return absl::AbortedError(
-        absl::StrCat("model '", model->name, "' was rolled back while its new version was being ",
-                     "checked; the new one was compared with what is live no more. Reload again"));
-  }
-  dropped = std::move(entry.previous);
-  entry.previous = std::move(entry.live);
-  entry.live = model;
-  entry.rejected.clear();
-  SetRecord(&entry, RecordOf(model, now));
-  return absl::OkStatus();
-}
-
-absl::StatusOr<ModelHandle> ModelRegistry::Rollback(const std::string& name, absl::Time now) {
-  ModelHandle dropped, live;
-  {
-    MutexLock lock(&mu_);
-    ASSIGN_OR_RETURN(const Entry* found, FindEntry(name));
-    Entry& entry = models_.find(found->live->name)->second;
-    if (entry.previous == nullptr) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("model '", entry.live->name, "' has no version before the live one, ", entry.live->version));
-    }
-    dropped = std::move(entry.live);
-    entry.rejected.insert(dropped->model->sha256);
-    entry.live = std::move(entry.previous);
-    live = entry.live;
-    VersionRecord record = RecordOf(dropped, now);
-    record.reason = "rolled back";
-    SetRecord(&entry, std::move(record));
-    SetRecord(&entry, RecordOf(live, now));
-  }
-  LogWarn("model rolled back", {{"model", live->name}, {"from", dropped->version}, {"to", live->version}});
-  return live;
-}
-
 void ModelRegistry::Record(const std::string& name, VersionRecord record) {
   MutexLock lock(&mu_);
   const auto found = models_.find(name);
   if (found == models_.end()) return;
   // What cannot be read is read again when asked: the file beside it may have changed, or it was half written.
-  if (record.state == ModelState::kRefused && !record.unreadable) found->second.rejected.insert(record.sha256);
+  if (record.state == ModelState::kRefused && !record.unreadable) found->second.rejected.insert(record.identity);
   SetRecord(&found->second, std::move(record));
 }
 
@@ -241,13 +191,13 @@ void ModelRegistry::SetRecord(Entry* entry, VersionRecord record) {
   auto& records = entry->versions;
   const auto is_loaded = [](const VersionRecord& known) { return !known.model.expired(); };
   for (VersionRecord& known : records) {
-    if (known.sha256 != record.sha256 || !is_loaded(known) || !record.model.expired()) continue;
+    if (known.identity != record.identity || !is_loaded(known) || !record.model.expired()) continue;
     known.reason = record.reason;  // it is loaded, whatever became of reading its file again
     return;
   }
   // Of what could not be read only the last one is news: the others were steps of a slow writer.
   const auto replaced = [&](const VersionRecord& known) {
-    return known.sha256 == record.sha256 || (known.unreadable && !is_loaded(known));
+    return known.identity == record.identity || (known.unreadable && !is_loaded(known));
   };
   records.erase(std::remove_if(records.begin(), records.end(), replaced), records.end());
   records.push_front(std::move(record));
@@ -265,15 +215,35 @@ absl::StatusOr<const ModelRegistry::Entry*> ModelRegistry::FindEntry(absl::strin
                    absl::StrJoin(models_, ", ", [](std::string* out, const auto& m) { out->append(m.first); })));
 }
 
+absl::StatusOr<ModelHandle> ModelRegistry::FindVersion(const Entry& entry, absl::string_view version) const {
+  if (version.empty() || version == kStable) return entry.live;
+  std::string loaded;
+  for (const auto& [label, model] :
+       {std::pair(kStable, entry.live), std::pair(kPrevious, entry.previous), std::pair(kCandidate, entry.candidate)}) {
+    if (model == nullptr) continue;
+    if (version == model->version || version == label) return model;
+    absl::StrAppend(&loaded, loaded.empty() ? "" : ", ", model->version, " (", label, ")");
+  }
+  for (const ModelHandle& model : entry.others) {
+    if (version == model->version) return model;
+    absl::StrAppend(&loaded, ", ", model->version);
+  }
+  return absl::NotFoundError(
+      absl::StrCat("model '", entry.live->name, "' has no version '", version, "'; loaded are ", loaded));
+}
+
 absl::StatusOr<ModelHandle> ModelRegistry::Find(absl::string_view name, absl::string_view version) const {
   MutexLock lock(&mu_);
   ASSIGN_OR_RETURN(const Entry* entry, FindEntry(name));
-  const ModelHandle &live = entry->live, &previous = entry->previous;
-  if (version.empty() || version == live->version || version == kStable) return live;
-  if (previous != nullptr && (version == previous->version || version == kPrevious)) return previous;
-  return absl::NotFoundError(
-      absl::StrCat("model '", live->name, "' has no version '", version, "'; live is '", live->version, "'",
-                   previous == nullptr ? "" : absl::StrCat(", and '", previous->version, "' is still loaded")));
+  return FindVersion(*entry, version);
+}
+
+absl::StatusOr<ModelRegistry::Binding> ModelRegistry::Bind(absl::string_view name, absl::string_view version) const {
+  MutexLock lock(&mu_);
+  ASSIGN_OR_RETURN(const Entry* entry, FindEntry(name));
+  if (version.empty()) return Binding{.model = entry->live, .shadow = entry->shadow};
+  ASSIGN_OR_RETURN(ModelHandle model, FindVersion(*entry, version));
+  return Binding{.model = std::move(model)};
 }
 
 absl::StatusOr<ModelDescription> ModelRegistry::Describe(absl::string_view name) const {
@@ -285,13 +255,16 @@ absl::StatusOr<ModelDescription> ModelRegistry::Describe(absl::string_view name)
   for (const VersionRecord& known : entry->versions) {
     VersionRecord record = known;
     const ModelHandle model = record.model.lock();
+    const bool is_other = std::find(entry->others.begin(), entry->others.end(), model) != entry->others.end();
     if (model != nullptr) {
-      record.state = model == entry->live       ? ModelState::kLive
-                     : model == entry->previous ? ModelState::kKept
-                                                : ModelState::kDraining;
+      record.state = model == entry->live                   ? ModelState::kLive
+                     : model == entry->candidate            ? ModelState::kCandidate
+                     : model == entry->previous || is_other ? ModelState::kKept
+                                                            : ModelState::kDraining;
     } else if (record.state == ModelState::kLive) {
       record.state = ModelState::kRetired;
     }
+    if (record.state == ModelState::kCandidate) record.shadow = entry->shadow;
     const bool is_live = model != nullptr && model == entry->live;
     description.versions.insert(is_live ? description.versions.begin() : description.versions.end(), std::move(record));
   }
@@ -308,7 +281,9 @@ std::vector<std::string> ModelRegistry::Names() const {
 std::map<std::string, std::string> ModelRegistry::Paths() const {
   MutexLock lock(&mu_);
   std::map<std::string, std::string> paths;
-  for (const auto& [name, entry] : models_) paths[name] = entry.path;
+  for (const auto& [name, entry] : models_) {
+    if (!entry.path.empty()) paths[name] = entry.path;
+  }
   return paths;
 }
 
@@ -323,31 +298,30 @@ void ModelRegistry::Clear() {
   dropped.swap(models_);
 }
 
-std::string ModelVersionOf(absl::string_view path, absl::string_view sha256) {
-  const size_t last = path.rfind('/');
-  if (last != absl::string_view::npos && last > 0) {
-    const absl::string_view folder = path.substr(0, last);
-    const absl::string_view name = folder.substr(folder.rfind('/') + 1);
-    if (!name.empty() && name[0] != '0' && std::all_of(name.begin(), name.end(), absl::ascii_isdigit)) {
-      return std::string(name);
-    }
-  }
-  return std::string(sha256.substr(0, kDigestVersionDigits));
+const VersionPolicy& ModelRegistry::PolicyOf(const std::string& name) const {
+  static const VersionPolicy& latest = *new VersionPolicy;
+  auto found = options_.policies.find(name);
+  if (found == options_.policies.end()) found = options_.policies.find("");
+  return found == options_.policies.end() ? latest : found->second;
+}
+
+bool ModelRegistry::IsSelected(const LiveModel& model) const {
+  const VersionPolicy& policy = PolicyOf(model.name);
+  if (model.origin != Origin::kFolder || policy.kind == VersionPolicy::Kind::kLatest) return false;
+  return !policy.Select({VersionNumber(model.version)}).empty();
+}
+
+std::string ModelVersionOf(absl::string_view path, absl::string_view identity) {
+  std::error_code error;
+  const std::filesystem::path whole = std::filesystem::absolute(std::string(path), error).lexically_normal();
+  const int64_t number = VersionNumber(whole.parent_path().filename().string());
+  return number > 0 ? absl::StrCat(number) : std::string(identity.substr(0, kDigestVersionDigits));
 }
 
 std::string ModelNameOf(absl::string_view path) {
   path.remove_prefix(path.rfind('/') + 1);  // npos + 1 is 0
   const size_t dot = path.rfind('.');
   return std::string(dot == absl::string_view::npos || dot == 0 ? path : path.substr(0, dot));
-}
-
-absl::Status CheckModelName(absl::string_view name) {
-  const bool ok = !name.empty() && name.size() <= 64 &&
-                  (absl::ascii_islower(name[0]) || absl::ascii_isdigit(name[0])) &&
-                  std::all_of(name.begin(), name.end(), IsNameCharacter);
-  if (ok) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("'", name, "' is not a model name; it must match ",
-                                                 "[a-z0-9][a-z0-9._-]{0,63}; name it with --model NAME=FILE"));
 }
 
 }  // namespace digit

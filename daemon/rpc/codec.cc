@@ -143,6 +143,10 @@ std::string AllowedPriorities() {
 
 v1::ModelState EncodeState(ModelState state) {
   switch (state) {
+    case ModelState::kLoading:
+      return v1::MODEL_STATE_LOADING;
+    case ModelState::kCandidate:
+      return v1::MODEL_STATE_CANDIDATE;
     case ModelState::kChecking:
       return v1::MODEL_STATE_CHECKING;
     case ModelState::kWarming:
@@ -159,6 +163,18 @@ v1::ModelState EncodeState(ModelState state) {
       return v1::MODEL_STATE_REFUSED;
   }
   return v1::MODEL_STATE_UNSPECIFIED;
+}
+
+void EncodeShadow(const ShadowCounts& counts, v1::Shadow* shadow) {
+  shadow->set_share(counts.share);
+  shadow->set_images(counts.images);
+  shadow->set_skipped(counts.skipped);
+  shadow->set_failed(counts.failed);
+  for (int64_t disagreements : counts.disagreements) shadow->add_disagreements(disagreements);
+  if (counts.images == 0) return;
+  const double images = static_cast<double>(counts.images);
+  shadow->set_live_compute_micros(absl::ToDoubleMicroseconds(counts.live_compute) / images);
+  shadow->set_candidate_compute_micros(absl::ToDoubleMicroseconds(counts.candidate_compute) / images);
 }
 
 // What is known of a version only while it is loaded.
@@ -249,6 +265,7 @@ void EncodeModel(const ModelDescription& model, v1::Model* out) {
     version->set_sha256(record.sha256);
     version->set_path(record.path);
     if (const ModelHandle loaded = record.model.lock()) EncodeLoaded(*loaded, version);
+    if (record.shadow != nullptr) EncodeShadow(record.shadow->counts(), version->mutable_shadow());
     if (record.state == ModelState::kLive && !model.serving) {
       version->set_state(v1::MODEL_STATE_NOT_SERVING);
       version->set_state_reason("the engines of all executors failed and are being rebuilt");

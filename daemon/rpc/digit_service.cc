@@ -84,7 +84,7 @@ class RecognizeReactor final : public grpc::ServerUnaryReactor {
 
 }  // namespace
 
-DigitServiceImpl::DigitServiceImpl(const Options& options, Recognizer* recognizer, const ModelRegistry* registry,
+DigitServiceImpl::DigitServiceImpl(const Options& options, Recognizer* recognizer, ModelRegistry* registry,
                                    ModelLoader* loader)
     : options_(options),
       recognizer_(recognizer),

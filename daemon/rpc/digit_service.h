@@ -32,7 +32,7 @@ class DigitServiceImpl final : public v1::DigitService::CallbackService {
     const Clock* clock = SteadyClock();  // not owned
   };
   // None owned.
-  DigitServiceImpl(const Options& options, Recognizer* recognizer, const ModelRegistry* registry, ModelLoader* loader);
+  DigitServiceImpl(const Options& options, Recognizer* recognizer, ModelRegistry* registry, ModelLoader* loader);
 
   // Ends the streams on which nothing is unanswered and nothing has moved for `idle_for`, with UNAVAILABLE. For
   // shutdown: the server waits for open streams. Thread-safe.
@@ -53,14 +53,21 @@ class DigitServiceImpl final : public v1::DigitService::CallbackService {
                                         v1::ReloadModelResponse* response) override;
   grpc::ServerUnaryReactor* RollbackModel(grpc::CallbackServerContext* context, const v1::RollbackModelRequest* request,
                                           v1::RollbackModelResponse* response) override;
+  grpc::ServerUnaryReactor* PromoteModel(grpc::CallbackServerContext* context, const v1::PromoteModelRequest* request,
+                                         v1::PromoteModelResponse* response) override;
+  grpc::ServerUnaryReactor* ShadowModel(grpc::CallbackServerContext* context, const v1::ShadowModelRequest* request,
+                                        v1::ShadowModelResponse* response) override;
 
  private:
+  // Whether the caller may; else the call is finished and logged.
+  bool Admits(absl::string_view method, const grpc::CallbackServerContext& context, absl::string_view model,
+              grpc::ServerUnaryReactor* reactor) const;
   void Forget(RecognizeStreamReactor* stream) ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<std::shared_ptr<RecognizeStreamReactor>> Streams() ABSL_LOCKS_EXCLUDED(mu_);
 
   const Options options_;
   Recognizer* const recognizer_;
-  const ModelRegistry* const registry_;
+  ModelRegistry* const registry_;
   ModelLoader* const loader_;
   const Authorizer authorizer_;
   RecognizeAllocator allocator_;

@@ -49,35 +49,62 @@ grpc::ServerUnaryReactor* DigitServiceImpl::GetModel(grpc::CallbackServerContext
   return FinishWith(context->DefaultReactor(), EncodeNow(*registry_, request->model(), response->mutable_model()));
 }
 
+bool DigitServiceImpl::Admits(absl::string_view method, const grpc::CallbackServerContext& context,
+                              absl::string_view model, grpc::ServerUnaryReactor* reactor) const {
+  const absl::Status allowed = authorizer_.Check(method, context);
+  if (allowed.ok()) return true;
+  LogAdminCall(method, context, model, allowed);
+  FinishWith(reactor, allowed);
+  return false;
+}
+
 grpc::ServerUnaryReactor* DigitServiceImpl::ReloadModel(grpc::CallbackServerContext* context,
                                                         const v1::ReloadModelRequest* request,
                                                         v1::ReloadModelResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const absl::Status allowed = authorizer_.Check("ReloadModel", *context);
-  if (!allowed.ok()) {
-    LogAdminCall("ReloadModel", *context, request->model(), allowed);
-    return FinishWith(reactor, allowed);
-  }
-  loader_->Reload(request->model(), {.force = request->force()},
+  if (!Admits("ReloadModel", *context, request->model(), reactor)) return reactor;
+  loader_->Reload(request->model(), {.force = request->force(), .candidate = request->candidate()},
                   [this, context, reactor, request, response](absl::StatusOr<ModelRegistry::Reloaded> reloaded) {
                     LogAdminCall("ReloadModel", *context, request->model(), reloaded.status());
                     if (!reloaded.ok()) return reactor->Finish(ToGrpcStatus(reloaded.status()));
                     response->set_changed(reloaded->changed);
-                    response->set_gate(reloaded->gate);
+                    response->set_gate(reloaded->refused.empty() ? reloaded->gate : reloaded->refused);
                     FinishWith(reactor, EncodeNow(*registry_, reloaded->live->name, response->mutable_model()));
                   });
   return reactor;
+}
+
+grpc::ServerUnaryReactor* DigitServiceImpl::PromoteModel(grpc::CallbackServerContext* context,
+                                                         const v1::PromoteModelRequest* request,
+                                                         v1::PromoteModelResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  if (!Admits("PromoteModel", *context, request->model(), reactor)) return reactor;
+  loader_->Promote(request->model(), request->version(), request->force(),
+                   [this, context, reactor, request, response](absl::StatusOr<ModelRegistry::Reloaded> promoted) {
+                     LogAdminCall("PromoteModel", *context, request->model(), promoted.status());
+                     if (!promoted.ok()) return reactor->Finish(ToGrpcStatus(promoted.status()));
+                     response->set_gate(promoted->gate);
+                     FinishWith(reactor, EncodeNow(*registry_, promoted->live->name, response->mutable_model()));
+                   });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* DigitServiceImpl::ShadowModel(grpc::CallbackServerContext* context,
+                                                        const v1::ShadowModelRequest* request,
+                                                        v1::ShadowModelResponse* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  if (!Admits("ShadowModel", *context, request->model(), reactor)) return reactor;
+  const absl::Status status = registry_->SetShadow(request->model(), request->share());
+  LogAdminCall("ShadowModel", *context, request->model(), status);
+  if (!status.ok()) return FinishWith(reactor, status);
+  return FinishWith(reactor, EncodeNow(*registry_, request->model(), response->mutable_model()));
 }
 
 grpc::ServerUnaryReactor* DigitServiceImpl::RollbackModel(grpc::CallbackServerContext* context,
                                                           const v1::RollbackModelRequest* request,
                                                           v1::RollbackModelResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const absl::Status allowed = authorizer_.Check("RollbackModel", *context);
-  if (!allowed.ok()) {
-    LogAdminCall("RollbackModel", *context, request->model(), allowed);
-    return FinishWith(reactor, allowed);
-  }
+  if (!Admits("RollbackModel", *context, request->model(), reactor)) return reactor;
   const absl::StatusOr<ModelHandle> live = loader_->Rollback(request->model());
   LogAdminCall("RollbackModel", *context, request->model(), live.status());
   if (!live.ok()) return FinishWith(reactor, live.status());

@@ -86,10 +86,15 @@ class Recognition::ChunkTask : public InferenceTask {
   const absl::Span<const int> indices_;  // into recognition_->runnable_
 };
 
-Recognition::Recognition(RecognizeCall call, ModelHandle model, const ImageLimits& limits, const Clock* clock,
-                         Recognizer::Done done)
-    : call_(std::move(call)), limits_(limits), clock_(clock), entered_(clock->Now()), done_(std::move(done)) {
-  result_.model = std::move(model);
+Recognition::Recognition(RecognizeCall call, ModelRegistry::Binding bound, const ImageLimits& limits,
+                         const Clock* clock, Recognizer::Done done)
+    : call_(std::move(call)),
+      limits_(limits),
+      clock_(clock),
+      entered_(clock->Now()),
+      shadow_(std::move(bound.shadow)),
+      done_(std::move(done)) {
+  result_.model = std::move(bound.model);
   result_.images.resize(Recognizer::CountImages(call_));
 }
 
@@ -114,8 +119,8 @@ void Recognition::Start(DecodePool* pool) {
 
 absl::Status Recognition::StartDecoding(DecodePool* pool, const std::vector<int>& encoded) {
   // What the engines would refuse is not decoded first.
-  RETURN_IF_ERROR(result_.model->placed->CheckAdmission(call_.task_class, static_cast<int>(result_.images.size()),
-                                                        call_.deadline));
+  RETURN_IF_ERROR(
+      result_.model->placed->CheckAdmission(call_.task_class, static_cast<int>(result_.images.size()), call_.deadline));
   framed_.resize(call_.images.size());
   undecoded_ = static_cast<int>(encoded.size());
   std::vector<std::unique_ptr<Task>> tasks;
@@ -215,7 +220,20 @@ void Recognition::CompleteChunk(absl::Span<const int> indices, absl::Span<const 
     }
     any_chunk_ran_ = true;
   }
+  if (shadow_ != nullptr) CopyToShadow(indices, report);
   FinishChunk();
+}
+
+// Before the answer, after which the pixels may be gone; what is offered waits for nobody.
+void Recognition::CopyToShadow(absl::Span<const int> indices, const BatchReport& report) {
+  indices = indices.subspan(0, shadow_->Take(static_cast<int>(indices.size())));
+  if (indices.empty()) return;
+  std::vector<uint8_t> pixels(indices.size() * kImagePixels);
+  FillChunk(indices, pixels.data());
+  std::vector<int> classes;
+  for (int image : indices) classes.push_back(result_.images[image].prediction.label_index);
+  const absl::Duration compute = report.compute * static_cast<double>(indices.size()) / report.batch_size;
+  shadow_->Offer(std::move(pixels), std::move(classes), compute);
 }
 
 void Recognition::FailChunk(absl::Span<const int> indices, const absl::Status& status) {

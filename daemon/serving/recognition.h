@@ -14,7 +14,7 @@ namespace digit {
 // Shared by the call's decode jobs and tasks; the last of them answers. Thread-safe as commented.
 class Recognition : public std::enable_shared_from_this<Recognition> {
  public:
-  Recognition(RecognizeCall call, ModelHandle model, const ImageLimits& limits, const Clock* clock,
+  Recognition(RecognizeCall call, ModelRegistry::Binding bound, const ImageLimits& limits, const Clock* clock,
               Recognizer::Done done);
 
   // Decodes on `pool` what must be decoded, then submits. Called once.
@@ -33,6 +33,7 @@ class Recognition : public std::enable_shared_from_this<Recognition> {
   void FillChunk(absl::Span<const int> indices, uint8_t* destination) const;
   void CompleteChunk(absl::Span<const int> indices, absl::Span<const float> scores, const BatchReport& report,
                      SteadyTime entered);
+  void CopyToShadow(absl::Span<const int> indices, const BatchReport& report);
   void FailChunk(absl::Span<const int> indices, const absl::Status& status);
   void FinishChunk();  // the last chunk answers
   void Answer(absl::Status status);
@@ -47,19 +48,20 @@ class Recognition : public std::enable_shared_from_this<Recognition> {
   const ImageLimits limits_;
   const Clock* const clock_;
   const SteadyTime entered_;
+  const std::shared_ptr<Shadow> shadow_;  // null: nobody gets copies
   Recognizer::Done done_;
 
   // Each slot is written by the one job or chunk that has its image; read after the last has finished.
   RecognizeResult result_;
   std::vector<std::array<uint8_t, kImagePixels>> framed_;  // by index into call_.images, when any is encoded
-  std::vector<int> runnable_;  // what goes to the engine; chunks are spans of it
+  std::vector<int> runnable_;                              // what goes to the engine; chunks are spans of it
   std::atomic<bool> refused_{false};
   std::atomic<int> undecoded_{0};
   std::atomic<int> unfinished_chunks_{0};
 
   Mutex mu_;
   absl::Status decode_error_ ABSL_GUARDED_BY(mu_);  // the first picture that was not decoded for want of time
-  absl::Status chunk_error_ ABSL_GUARDED_BY(mu_);  // the first failure of a chunk
+  absl::Status chunk_error_ ABSL_GUARDED_BY(mu_);   // the first failure of a chunk
   bool any_chunk_ran_ ABSL_GUARDED_BY(mu_) = false;
 };
 

@@ -34,9 +34,9 @@ absl::Status Recognizer::Validate(const RecognizeCall& call) const {
 void Recognizer::Recognize(RecognizeCall call, Done done) {
   absl::Status status = Validate(call);
   if (!status.ok()) return done(std::move(status));
-  absl::StatusOr<ModelHandle> model = registry_->Find(call.model, call.version);
-  if (!model.ok()) return done(model.status());
-  std::make_shared<Recognition>(std::move(call), *std::move(model), options_.image_limits, options_.clock,
+  absl::StatusOr<ModelRegistry::Binding> bound = registry_->Bind(call.model, call.version);
+  if (!bound.ok()) return done(bound.status());
+  std::make_shared<Recognition>(std::move(call), *std::move(bound), options_.image_limits, options_.clock,
                                 std::move(done))
       ->Start(decode_pool_);
 }

@@ -16,19 +16,18 @@
 namespace digit {
 namespace {
 
-constexpr int64_t kMaxSpecBytes = int64_t{16} << 20;  // 64 references of 1,000 classes are 0.5 MiB; a guess with room
-
 absl::Status WithPath(const absl::Status& status, absl::string_view path) {
   return absl::Status(status.code(), absl::StrCat("model '", path, "': ", status.message()));
 }
 
-// nullopt when there is no such file.
-absl::StatusOr<std::optional<ModelSpec>> ReadSpecFile(const std::string& path) {
-  const absl::StatusOr<std::string> text = ReadFile(path, kMaxSpecBytes);
-  if (absl::IsNotFound(text.status())) return std::nullopt;
+// False when there is no such file.
+absl::StatusOr<bool> ReadSpecFile(const std::string& path, ModelFiles* files) {
+  absl::StatusOr<std::string> text = ReadFile(path, kMaxSpecBytes);
+  if (absl::IsNotFound(text.status())) return false;
   RETURN_IF_ERROR(text.status());
-  ASSIGN_OR_RETURN(ModelSpec spec, ParseModelSpec(*text, absl::StrCat("'", path, "'")));
-  return spec;
+  files->spec_path = path;
+  files->spec_json = *std::move(text);
+  return true;
 }
 
 bool IsVersionFolder(const std::filesystem::path& folder) {
@@ -37,17 +36,12 @@ bool IsVersionFolder(const std::filesystem::path& folder) {
   return !name.empty() && std::all_of(name.begin(), name.end(), absl::ascii_isdigit);
 }
 
-absl::StatusOr<std::optional<ModelSpec>> FindSpec(const std::string& path, const ModelFile& file) {
+absl::StatusOr<ModelSpec> FindSpec(const ModelFiles& files, const ModelFile& file) {
   if (!file.model_json.empty()) {
-    ASSIGN_OR_RETURN(ModelSpec spec, ParseModelSpec(file.model_json, absl::StrCat("model.json in '", path, "'")));
-    return spec;
+    return ParseModelSpec(file.model_json, absl::StrCat("model.json in '", files.path, "'"));
   }
-  const std::filesystem::path model(path);
-  ASSIGN_OR_RETURN(std::optional<ModelSpec> spec,
-                   ReadSpecFile(std::filesystem::path(model).replace_extension(".json").string()));
-  const std::filesystem::path folder = model.has_parent_path() ? model.parent_path() : ".";
-  if (spec.has_value() || !IsVersionFolder(folder)) return spec;
-  return ReadSpecFile((folder / "model.json").string());
+  if (files.spec_path.empty()) return ModelSpec();
+  return ParseModelSpec(files.spec_json, absl::StrCat("'", files.spec_path, "'"));
 }
 
 // The network as a state_dict says it, or as TorchScript says whose own model.json vouches for the architecture: then
@@ -68,25 +62,37 @@ absl::StatusOr<std::optional<DigitCnn>> FindNetwork(const ModelFile& file, const
 
 }  // namespace
 
-absl::StatusOr<std::string> ReadModelFile(const std::string& path) { return ReadFile(path, kMaxModelFileBytes); }
-
-absl::StatusOr<Model> LoadModel(const std::string& path) {
-  ASSIGN_OR_RETURN(std::string bytes, ReadModelFile(path));
-  return LoadModel(path, std::move(bytes));
+absl::StatusOr<ModelFiles> ReadModelFiles(const std::string& path) {
+  ModelFiles files{.path = path};
+  ASSIGN_OR_RETURN(files.bytes, ReadFile(path, kMaxModelFileBytes));
+  const std::filesystem::path model(path);
+  ASSIGN_OR_RETURN(const bool found,
+                   ReadSpecFile(std::filesystem::path(model).replace_extension(".json").string(), &files));
+  const std::filesystem::path folder = model.has_parent_path() ? model.parent_path() : ".";
+  if (!found && IsVersionFolder(folder)) {
+    RETURN_IF_ERROR(ReadSpecFile((folder / "model.json").string(), &files).status());
+  }
+  return files;
 }
 
-absl::StatusOr<Model> LoadModel(const std::string& path, std::string bytes) {
+absl::StatusOr<Model> LoadModel(const std::string& path) {
+  ASSIGN_OR_RETURN(ModelFiles files, ReadModelFiles(path));
+  return LoadModel(std::move(files));
+}
+
+absl::StatusOr<Model> LoadModel(ModelFiles files) {
   Model model;
-  model.path = path;
-  model.bytes = std::move(bytes);
+  model.path = files.path;
+  model.bytes = std::move(files.bytes);
   model.sha256 = Sha256Hex(model.bytes);
   absl::StatusOr<ModelFile> file = ParseModelFile(model.bytes);
-  if (!file.ok()) return WithPath(file.status(), path);
+  if (!file.ok()) return WithPath(file.status(), files.path);
   model.file = *std::move(file);
-  ASSIGN_OR_RETURN(std::optional<ModelSpec> spec, FindSpec(path, model.file));
-  if (spec.has_value()) model.spec = *std::move(spec);
+  const bool spec_is_beside = model.file.model_json.empty() && !files.spec_path.empty();
+  model.identity = spec_is_beside ? Sha256Hex(absl::StrCat(model.sha256, files.spec_json)) : model.sha256;
+  ASSIGN_OR_RETURN(model.spec, FindSpec(files, model.file));
   const absl::StatusOr<std::optional<DigitCnn>> net = FindNetwork(model.file, model.spec);
-  if (!net.ok()) return WithPath(net.status(), path);
+  if (!net.ok()) return WithPath(net.status(), files.path);
   if (net->has_value()) {
     model.is_digit_cnn = true;
     model.spec.architecture = std::string(kDigitCnn);

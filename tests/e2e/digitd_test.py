@@ -102,8 +102,9 @@ class Daemon:
     """A running digitd; `address` is where it listens."""
 
     def __init__(self, *flags, program=f"{BIN}/digitd"):
-        self.process = subprocess.Popen([program, "--listen", "127.0.0.1:0", *flags],
-                                        stderr=subprocess.PIPE, text=True)
+        self.home = tempfile.TemporaryDirectory()  # each has a state folder of its own, unless --state-dir names one
+        self.process = subprocess.Popen([program, "--listen", "127.0.0.1:0", *flags], stderr=subprocess.PIPE, text=True,
+                                        env={**os.environ, "XDG_STATE_HOME": self.home.name})
         self.log = []
         for line in self.process.stderr:
             self.log.append(line)
@@ -120,6 +121,7 @@ class Daemon:
         if self.process.poll() is None:
             self.process.kill()
         self.process.communicate()
+        self.home.cleanup()
 
     def stop(self, how=signal.SIGTERM):
         self.process.send_signal(how)

@@ -33,16 +33,18 @@ class FileWatcherTest : public ::testing::Test {
   }
   // `poll`: long by default, so that only events can wake the watcher.
   void Watch(const std::string& name, absl::Duration poll = absl::Hours(1)) {
-    auto watcher = FileWatcher::Create({.paths = {(folder_ / name).string()},
-                                        .poll = poll,
-                                        .settle = absl::Milliseconds(5),
-                                        .on_change = [this](const std::string& path) {
-                                          const absl::StatusOr<std::string> content = ReadFile(path, 1 << 20);
-                                          if (!content.ok()) return;  // it is being replaced once more
-                                          MutexLock lock(&mu_);
-                                          seen_.push_back(*content);
-                                          changed_.NotifyAll();
-                                        }});
+    auto watcher = FileWatcher::Create(
+        {.list = [path = (folder_ / name).string()] { return FileWatcher::Watched{.files = {path}}; },
+         .poll = poll,
+         .settle = absl::Milliseconds(5),
+         .on_change =
+             [this](const std::string& path) {
+               const absl::StatusOr<std::string> content = ReadFile(path, 1 << 20);
+               if (!content.ok()) return;  // it is being replaced once more
+               MutexLock lock(&mu_);
+               seen_.push_back(*content);
+               changed_.NotifyAll();
+             }});
     ASSERT_TRUE(watcher.ok()) << watcher.status();
     watcher_ = *std::move(watcher);
   }

@@ -29,7 +29,7 @@ TEST_F(ModelRegistryTest, SaysWhatIsNotThere) {
   ASSERT_TRUE(registry_.Add("a", "1", FakeModel(), absl::UnixEpoch()).ok());
   EXPECT_EQ(registry_.Find("x", "").status().code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(registry_.Find("x", "").status().message()), HasSubstr("this server has a"));
-  EXPECT_THAT(std::string(registry_.Find("a", "9").status().message()), HasSubstr("live is '1'"));
+  EXPECT_THAT(std::string(registry_.Find("a", "9").status().message()), HasSubstr("loaded are 1 (stable)"));
 }
 
 TEST_F(ModelRegistryTest, RefusesNamesTwiceAndBadNames) {

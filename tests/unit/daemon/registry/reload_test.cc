@@ -1,91 +1,20 @@
-// Reloads and rollbacks with real files and the real CPU engine.
+// Reloads and rollbacks of a file.
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <functional>
 #include <limits>
 #include <utility>
 
-#include "base/file.h"
-#include "daemon/registry/model_registry.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "model/dataset/digit_generator.h"
-#include "model/engine/engine_factory.h"
-#include "tests/support/state_dict_file.h"
+#include "tests/unit/daemon/registry/registry_fixture.h"
 
 namespace digit {
 namespace {
 
 using ::testing::HasSubstr;
-
-const absl::Time kNow = absl::UnixEpoch();
-
-// The real engines, and something to happen whenever one is made.
-class HookedEngines : public EngineFactory {
- public:
-  absl::StatusOr<std::unique_ptr<InferenceEngine>> Create(const Model& model, const Device& device) override {
-    before_create();
-    return engines_->Create(model, device);
-  }
-  std::function<void()> before_create = [] {};
-
- private:
-  const std::unique_ptr<EngineFactory> engines_ = MakeEngineFactory({.engine = EngineChoice::kCpu});
-};
-
-class ReloadTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    folder_ =
-        std::filesystem::path(::testing::TempDir()) / ("reload_test." + std::to_string(::getpid()) + "." +
-                                                       ::testing::UnitTest::GetInstance()->current_test_info()->name());
-    std::filesystem::create_directories(folder_);
-    const auto shipped = LoadModel("model/pretrained/mnist.pt");
-    ASSERT_TRUE(shipped.ok()) << shipped.status();
-    tensors_ = shipped->file.tensors;
-    Write(WriteStateDict(tensors_));
-    ASSERT_TRUE(registry_.Load("mnist", path(), kNow).ok());
-    first_ = *registry_.Find("", "");
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  std::string path() const { return (folder_ / "mnist.pt").string(); }
-  void Write(const std::string& bytes) { ASSERT_TRUE(WriteFileAtomically(path(), bytes).ok()); }
-  // The same network in other words: every logit grows by `by`.
-  std::string Shifted(float by) const {
-    std::vector<NamedTensor> tensors = tensors_;
-    for (NamedTensor& tensor : tensors) {
-      if (tensor.name != "fc2.bias") continue;
-      for (float& value : tensor.values) value += by;
-    }
-    return WriteStateDict(tensors);
-  }
-  // One that says 7 to everything.
-  std::string Sevens(float by = 1000) const {
-    std::vector<NamedTensor> tensors = tensors_;
-    for (NamedTensor& tensor : tensors) {
-      if (tensor.name == "fc2.bias") tensor.values[7] += by;
-    }
-    return WriteStateDict(tensors);
-  }
-  absl::StatusOr<ModelRegistry::Reloaded> Reload(const ModelRegistry::ReloadOptions& options = {}) {
-    return registry_.Reload("mnist", options, kNow);
-  }
-  std::string StateOf(int index) {
-    static const char* const kNames[] = {"checking", "warming", "live", "kept", "draining", "retired", "refused"};
-    return kNames[static_cast<int>(registry_.Describe("")->versions.at(index).state)];
-  }
-
-  std::filesystem::path folder_;
-  std::vector<NamedTensor> tensors_;
-  HookedEngines engines_;
-  std::unique_ptr<Pool> pool_ = *Pool::Create({.max_batch_size = 4, .engines = &engines_});
-  ModelRegistry registry_{pool_.get()};
-  ModelHandle first_;
-};
+using ReloadTest = RegistryTest;
 
 TEST_F(ReloadTest, AFileThatDidNotChangeIsNoReload) {
   const auto reloaded = Reload();
@@ -146,7 +75,8 @@ TEST_F(ReloadTest, TheGateRefusesWhatIsOfAnotherMindUnlessForced) {
 }
 
 TEST_F(ReloadTest, TheGateUsesLabelsWhenItHasThem) {
-  ModelRegistry registry({.pool = pool_.get(), .gate_images = DigitGenerator(/*seed=*/7).DrawMany(500)});
+  ModelRegistry registry({.pool = pool_.get(),
+                          .gate_images = [](const std::string&) { return DigitGenerator(/*seed=*/7).DrawMany(500); }});
   ASSERT_TRUE(registry.Load("mnist", path(), kNow).ok());
   Write(Sevens());
   EXPECT_THAT(std::string(registry.Reload("", {}, kNow).status().message()),
