@@ -33,7 +33,7 @@ def adapt_container(container, environment):
 
 
 def adapt_volume(volume, folders):
-    if "secret" in volume:
+    if "secret" in volume or "emptyDir" in volume:
         return volume
     return {"name": volume["name"], "hostPath": {"path": folders[volume["name"]], "type": "Directory"}}
 

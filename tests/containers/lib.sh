@@ -126,7 +126,7 @@ start_client() {
   local number picture name
   for picture in "${pictures[@]}"; do
     name=${picture##*/}
-    for number in {1..400}; do
+    for number in {1..100}; do
       cp "tests/data/images/$name" "$work/client/many/${name%.*}-$number.${name##*.}"
     done
   done
@@ -154,18 +154,21 @@ write_hosts() {
   printf '%-200s\n' "$lines" | dd of="$work/client/hosts" conv=notrunc status=none
 }
 
-# await_version POD VERSION: until it is what the pod has live.
-await_version() {
+# await_state POD VERSION STATE: until the pod has that version in that state.
+await_state() {
   local deadline=$((SECONDS + 60)) server
   server=$(server_of "$1")
   until in_client digitctl --server "$server" models -o json 2>>"$log" | /usr/bin/python3 -c '
 import json, sys
-live = [v["version"] for v in json.load(sys.stdin)["versions"] if v["state"] == "MODEL_STATE_LIVE"]
-sys.exit(live != [sys.argv[1]])' "$2" 2>/dev/null; do
-    ((SECONDS < deadline)) || die "Pod $1 does not serve $2 after 60 s: $(in_client digitctl --server "$server" models 2>&1)"
+versions = {version["version"]: version["state"] for version in json.load(sys.stdin)["versions"]}
+sys.exit(versions.get(sys.argv[1]) != "MODEL_STATE_" + sys.argv[2])' "$2" "$3" 2>/dev/null; do
+    ((SECONDS < deadline)) || die "Pod $1 has not $2 $3 after 60 s: $(in_client digitctl --server "$server" models 2>&1)"
     sleep 0.2
   done
 }
+
+# await_version POD VERSION: until it is what the pod has live.
+await_version() { await_state "$1" "$2" LIVE; }
 
 # start_load SERVER NAME PICTURE...: calls one after the other until stop_load; their answers go to client/NAME.answers.
 start_load() {
