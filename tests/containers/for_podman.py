@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""for_podman.py [--volume NAME=FOLDER]... [--env NAME=VALUE]...: Kubernetes manifests from standard input, as Podman 4.3
-can play them, to standard output.
+"""for_podman.py [--volume NAME=FOLDER]... [--env NAME=VALUE]...: makes Kubernetes manifests what Podman 4.3 can play.
 
+From standard input to standard output:
 - A volume becomes a folder of this machine: Podman fills a ConfigMap's once and never swaps it, and gives a claim's no
   group (fsGroup).
 - What a Secret holds is written plainly, for Podman does not decode it.

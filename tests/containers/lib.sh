@@ -143,8 +143,8 @@ address_of() { podman inspect --format '{{range .NetworkSettings.Networks}}{{.IP
 # server_of 0|1: HOST:PORT of that pod.
 server_of() { echo "$(address_of "$(podman pod inspect --format '{{.InfraContainerID}}' "digitd-pod-$1")"):50051"; }
 
-# write_hosts POD...: the Service's name leads to these pods, for the clients. Written over, not anew: who reads the file
-# meanwhile finds the names of before or of now.
+# write_hosts POD...: the Service's name leads to these pods, for the clients. Written over, not anew: who reads the
+# file meanwhile finds the names of before or of now.
 write_hosts() {
   local pod server lines=$'127.0.0.1 localhost\n'
   for pod in "$@"; do
@@ -162,7 +162,8 @@ await_state() {
 import json, sys
 versions = {version["version"]: version["state"] for version in json.load(sys.stdin)["versions"]}
 sys.exit(versions.get(sys.argv[1]) != "MODEL_STATE_" + sys.argv[2])' "$2" "$3" 2>/dev/null; do
-    ((SECONDS < deadline)) || die "Pod $1 has not $2 $3 after 60 s: $(in_client digitctl --server "$server" models 2>&1)"
+    ((SECONDS < deadline)) ||
+      die "Pod $1 has not $2 $3 after 60 s: $(in_client digitctl --server "$server" models 2>&1)"
     sleep 0.2
   done
 }

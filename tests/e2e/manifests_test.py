@@ -1,11 +1,10 @@
-"""deploy/k8s as kustomize builds it, held against itself, the programs and the Dockerfile. The programs are in DIGIT_BIN_DIR.
+"""deploy/k8s as kustomize builds it, held against itself, the programs and the Dockerfile.
 
-That it works is for tests/containers/run to show.
+That it works is for tests/containers/run to show. The programs are in DIGIT_BIN_DIR.
 """
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 import unittest
 
@@ -114,7 +113,7 @@ class ManifestsTest(unittest.TestCase):
         for folder, _, container, environment in self.daemons():
             with self.subTest(folder):
                 port = int(environment["DIGITD_LISTEN"].rpartition(":")[2])
-                self.assertEqual([entry["containerPort"] for entry in container["ports"] if entry["name"] == "grpc"], [port])
+                self.assertEqual(container["ports"], [{"name": "grpc", "containerPort": port}])
                 for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
                     self.assertEqual(container[probe]["grpc"]["port"], port)
                 service = self.one(folder, "Service")["spec"]
@@ -157,8 +156,8 @@ class ManifestsTest(unittest.TestCase):
             with open(f"{folder}/digit-train", "w") as program:
                 program.write('#!/bin/bash\nwhile [[ $1 != --out ]]; do shift; done; echo "model" >"$2"\n')
             os.chmod(program.name, 0o755)
-            done = subprocess.run(["bash", "-euc", script.replace("/models", f"{folder}/models"), "digit-train"],
-                                  env={"PATH": f"{folder}:{os.environ['PATH']}", "RUN": "a"}, capture_output=True, text=True)
+            done = run("bash", "-euc", script.replace("/models", f"{folder}/models"), "digit-train",
+                       env={"PATH": f"{folder}:{os.environ['PATH']}", "RUN": "a"})
             self.assertEqual((done.returncode, done.stdout), (0, "mnist has version 11\n"), done.stderr)
             self.assertEqual(sorted(os.listdir(f"{folder}/models/mnist")), ["10", "11", "9"])
             self.assertEqual(os.listdir(f"{folder}/models/mnist/11"), ["model.pt"])
