@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
+#include "base/status.h"
 
 namespace digit {
 namespace {
@@ -20,13 +21,16 @@ absl::Status Cannot(const absl::Status& why) {
       absl::StrCat("the state folder cannot be used: ", why.message(), "; choose another with --state-dir DIR"));
 }
 
-absl::Status MakeFolders(const std::string& path) {
-  std::error_code error;
-  const std::filesystem::path above = std::filesystem::path(path).parent_path();
-  if (!above.empty()) std::filesystem::create_directories(above, error);
-  if (error) return ErrnoStatus(error.value(), "create folder", above.string());
-  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return ErrnoStatus(errno, "create folder", path);
-  return absl::OkStatus();
+// With those above it. What was made is on disk then: a power cut does not take it from under what is kept inside.
+absl::Status MakeFolder(const std::filesystem::path& path, mode_t mode) {
+  const std::filesystem::path above = path.parent_path();
+  bool made = ::mkdir(path.c_str(), mode) == 0;
+  if (!made && errno == ENOENT && !above.empty()) {
+    RETURN_IF_ERROR(MakeFolder(above, 0777));
+    made = ::mkdir(path.c_str(), mode) == 0;
+  }
+  if (made) return SyncFolder(above.empty() ? "." : above.string());
+  return errno == EEXIST ? absl::OkStatus() : ErrnoStatus(errno, "create folder", path.string());
 }
 
 }  // namespace
@@ -41,7 +45,7 @@ absl::Status StateFolder::Open() {
   }
   MutexLock lock(&mu_);
   if (lock_ >= 0) return absl::OkStatus();
-  const absl::Status made = MakeFolders(path_);
+  const absl::Status made = MakeFolder(path_, 0700);
   if (!made.ok()) return Cannot(made);
   const std::string file = path_ + "/lock";
   const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);

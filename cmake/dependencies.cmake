@@ -13,6 +13,7 @@ if(DIGIT_BUILD_SERVING)
   find_package(gRPC REQUIRED)       # 1.51: the RPC runtime
   find_package(PkgConfig REQUIRED)
   pkg_check_modules(LEPTONICA REQUIRED IMPORTED_TARGET lept)  # 1.82: image decoding and area scaling
+  find_package(SQLite3 REQUIRED)    # 3.40: corrections
 endif()
 if(DIGIT_BUILD_TORCH)
   # 1.13 from Debian, or 2.x through CMAKE_PREFIX_PATH. Wrapped so that no flag of its leaks into other targets.

@@ -12,13 +12,12 @@
 #include "absl/strings/strip.h"
 #include "base/build_info.h"
 #include "base/standard_output.h"
+#include "client/ctl/table.h"
 #include "client/ctl/terminal.h"
 #include "client/lib/server_address.h"
 
 namespace digit {
 namespace {
-
-using Row = std::vector<std::string>;
 
 // "copies of 10 % of the requests: 950 images, 3 with another answer (2 of 7, 1 of 9), 50 skipped, 41 us an image and
 // not 40"
@@ -66,21 +65,6 @@ std::string LiveOf(const v1::Model& model) {
                       model.versions_size() > 0 ? Printable(model.versions(0).version()) : "");
 }
 
-// Columns as wide as their widest cell, two blanks between, none at the end.
-std::string FormatTable(const std::vector<Row>& rows) {
-  std::string out;
-  for (const Row& row : rows) {
-    std::string line;
-    for (size_t i = 0; i < row.size(); ++i) {
-      int width = 0;
-      for (const Row& other : rows) width = std::max(width, DisplayWidth(other[i]));
-      absl::StrAppend(&line, row[i], std::string(width + 2 - DisplayWidth(row[i]), ' '));
-    }
-    absl::StrAppend(&out, absl::StripTrailingAsciiWhitespace(line), "\n");
-  }
-  return out;
-}
-
 }  // namespace
 
 void Complain(absl::string_view message) {
@@ -104,6 +88,17 @@ bool PrintData(absl::string_view data, ExitCode* code) {
   return false;
 }
 
+absl::Status AppendJsonLine(const google::protobuf::Message& message, std::string* out) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  options.always_print_primitive_fields = true;
+  if (!google::protobuf::util::MessageToJsonString(message, out, options).ok()) {
+    return absl::DataLossError("the server's answer does not convert to JSON");
+  }
+  *out += "\n";
+  return absl::OkStatus();
+}
+
 std::string FormatModels(const v1::ListModelsResponse& response) {
   std::vector<Row> rows = {{"MODEL", "VERSION", "STATE", "ENGINE", "CLASSES", "ACCURACY"}};
   for (const v1::Model& model : response.models()) {
@@ -117,15 +112,9 @@ ExitCode RunModels(const Flags& flags, Client* client) {
   if (!response.ok()) return Fail(response.status());
   std::string data;
   if (flags.output == OutputFormat::kJson) {
-    google::protobuf::util::JsonPrintOptions options;
-    options.preserve_proto_field_names = true;
-    options.always_print_primitive_fields = true;
     for (const v1::Model& model : response->models()) {
-      if (!google::protobuf::util::MessageToJsonString(model, &data, options).ok()) {  // appends
-        Complain("the server's list of models does not convert to JSON");
-        return kExitRefused;
-      }
-      data += "\n";
+      const absl::Status formatted = AppendJsonLine(model, &data);
+      if (!formatted.ok()) return Fail(formatted);
     }
   } else {
     data = FormatModels(*response);

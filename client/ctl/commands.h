@@ -5,6 +5,7 @@
 #include "absl/strings/string_view.h"
 #include "client/ctl/flags.h"
 #include "client/lib/client.h"
+#include "google/protobuf/message.h"
 
 namespace digit {
 
@@ -20,6 +21,9 @@ ExitCode Fail(const absl::Status& status);
 // Writes data and flushes, so that a reader sees each row at once. False: nobody can read any more; *code is then how
 // to exit: kExitOk when the reader has gone (it had all it wanted), else kExitRefused, having said why.
 bool PrintData(absl::string_view data, ExitCode* code);
+
+// One line, with all fields but absent messages.
+absl::Status AppendJsonLine(const google::protobuf::Message& message, std::string* out);
 
 ExitCode RunModels(const Flags& flags, Client* client);
 ExitCode RunReload(const Flags& flags, Client* client);

@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "base/build_info.h"
 #include "client/ctl/bench/flags.h"
+#include "client/ctl/feedback/flags.h"
+#include "client/ctl/train/flags.h"
 
 namespace digit {
 namespace {
@@ -22,6 +24,8 @@ Examples:
   digitctl --server 10.0.0.7:50051 models         what a server serves
   until digitctl health; do sleep 1; done         wait for a server
   digitctl model reload mnist                     the file has changed: check it and make it live
+  digitctl feedback add img.png --label 7         the answer was wrong: say what is right
+  digitctl train --fine-tune --corrections        and let the server learn from it
   digitctl bench --concurrency 1:64:2x            how fast it answers under load
 )";
 
@@ -50,6 +54,7 @@ constexpr char kModelExamples[] = R"(Examples:
   digitctl model reload mnist --candidate         beside what is live; `recognize --model-version candidate` asks it
   digitctl model shadow mnist --share 0.1         copies of a tenth of the requests to it; `digitctl models` counts
   digitctl model promote mnist                    make it live
+  digitctl model stats mnist                      answers, corrections, confusion matrix, drift
   digitctl --server dns:///digitd:50051 model reload --all          on every server behind the name
   digitctl --admin-token-file token model reload  where the server asks for a token
 
@@ -75,7 +80,8 @@ colour off.
 Exit codes:
   0  done (also when the reader of our output has gone, as in `| head`)
   1  some picture was not recognised; `health`: the server is not serving, or not there;
-     `bench`: an error, a wrong answer, a request not sent, or cut short
+     `bench`: an error, a wrong answer, a request not sent, or cut short; `feedback export`: nothing to export;
+     `train`: failed, cancelled, or not better
   2  wrong usage, or a pattern or folder without pictures
   3  the server cannot be reached, or did not answer within --timeout, be it for one picture of many
   4  the server refused the request (an unknown model, say), or the output could not be written)";
@@ -144,10 +150,11 @@ std::variant<Flags, EarlyExit> ParseFlags(const std::vector<std::string>& args) 
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
   app.add_option("--admin-token-file", flags.admin_token_file,
-                 "File with the token for `model`, if the server wants one")
+                 "File with the token for `model`, `feedback` and `train`, if the server wants one")
       ->envname("DIGIT_ADMIN_TOKEN_FILE")
       ->type_name("FILE");
-  CLI::App* model = app.add_subcommand("model", "Reload a model, try a candidate, promote it, roll back");
+  CLI::App* model =
+      app.add_subcommand("model", "Reload a model, try a candidate, promote it, roll back, see how it does");
   model->footer(kModelExamples);
   model->require_subcommand(1);
   CLI::App* reload = model->add_subcommand("reload", "Read its file again and make it live when it passes the gate");
@@ -172,6 +179,15 @@ std::variant<Flags, EarlyExit> ParseFlags(const std::vector<std::string>& args) 
   CLI::App* rollback = model->add_subcommand("rollback", "Make the version before the live one live again");
   rollback->footer(kModelExamples);
   rollback->add_option("NAME", flags.model, "Name of the model; default: the server's")->type_name("");
+  CLI::App* stats = model->add_subcommand("stats", "Show what its versions answered, corrections of that, and drift");
+  stats->footer(kModelExamples);
+  stats->add_option("NAME", flags.model, "Name of the model; default: the server's")->type_name("");
+  stats->add_option("-o,--output", format, "How to print: text or json")
+      ->type_name("FORMAT")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  CLI::App* feedback = AddFeedbackCommand(&app, &flags, &format);
+  CLI::App* train = AddTrainCommand(&app, &flags, &format);
   CLI::App* health = app.add_subcommand("health", "Exit 0 when the server takes requests, 1 when not");
   health->footer(kHealthExamples);
   CLI::App* version = app.add_subcommand("version", "Print the versions of this program and of the server");
@@ -194,8 +210,9 @@ std::variant<Flags, EarlyExit> ParseFlags(const std::vector<std::string>& args) 
     if (parsed.empty() && error.get_name() == "RequiredError") {
       const std::vector<std::string> unknown = app.remaining();
       const std::string what = unknown.empty() ? "a command is needed" : absl::StrCat("'", unknown[0], "' is unknown");
-      return UsageError(absl::StrCat(what, "; the commands are recognize, models, model, health, version and bench"),
-                        "");
+      return UsageError(
+          absl::StrCat(what, "; the commands are recognize, models, model, feedback, train, health, version and bench"),
+          "");
     }
     return UsageError(error.what(), parsed.empty() ? "" : parsed[0]->get_name());
   }
@@ -205,6 +222,9 @@ std::variant<Flags, EarlyExit> ParseFlags(const std::vector<std::string>& args) 
                   : *rollback ? Command::kRollback
                   : *promote  ? Command::kPromote
                   : *shadow   ? Command::kShadow
+                  : *stats    ? Command::kStats
+                  : *feedback ? FeedbackCommandOf(*feedback)
+                  : *train    ? TrainCommandOf(*train)
                   : *health   ? Command::kHealth
                   : *bench    ? Command::kBench
                               : Command::kVersion;
@@ -214,6 +234,8 @@ std::variant<Flags, EarlyExit> ParseFlags(const std::vector<std::string>& args) 
     const absl::Status status = FinishBenchOptions(bench_texts, &flags.bench);
     if (!status.ok()) return UsageError(std::string(status.message()), command);
   }
+  const std::string wrong = CheckFeedbackFlags(flags);
+  if (!wrong.empty()) return UsageError(wrong, command);
   if (flags.show && flags.output != OutputFormat::kText) {
     return UsageError("--show draws for people: it goes with -o text only", command);
   }

@@ -7,6 +7,8 @@
 
 #include "absl/time/time.h"
 #include "client/ctl/bench/options.h"
+#include "client/ctl/feedback/options.h"
+#include "client/ctl/train/options.h"
 
 namespace digit {
 
@@ -19,7 +21,26 @@ enum ExitCode {
   kExitRefused = 4,      // the server refused the request, or output could not be written
 };
 
-enum class Command { kRecognize, kModels, kReload, kRollback, kPromote, kShadow, kHealth, kVersion, kBench };
+enum class Command {
+  kRecognize,
+  kModels,
+  kReload,
+  kRollback,
+  kPromote,
+  kShadow,
+  kStats,
+  kFeedbackAdd,
+  kFeedbackList,
+  kFeedbackExport,
+  kFeedbackReview,
+  kTrain,
+  kTrainWatch,
+  kTrainCancel,
+  kTrainList,
+  kHealth,
+  kVersion,
+  kBench
+};
 enum class OutputFormat { kText, kJson, kCsv };
 
 struct Flags {
@@ -30,14 +51,16 @@ struct Flags {
   std::string admin_token_file;  // empty: none
   // Of `recognize`, `bench` and `model`:
   std::string model;          // empty: the server's default
-  bool force = false;         // of `model reload` and `promote`
+  bool force = false;         // of `model reload` and `promote`, and `feedback export`
   bool candidate = false;     // of `model reload`
   bool all = false;           // of `model reload`: every address of the server's name
   double share = 0;           // of `model shadow`
   std::string model_version;  // empty: the live one
   BenchOptions bench;
+  FeedbackOptions feedback;
+  TrainFlags train;
   // Of `recognize`:
-  std::vector<std::string> files;  // at least one
+  std::vector<std::string> files;  // at least one; of `feedback add` one
   bool stream = false;
   int top_k = 0;  // 0: not asked for
   bool show = false;

@@ -8,9 +8,12 @@
 #include "base/file.h"
 #include "client/ctl/bench/bench_command.h"
 #include "client/ctl/commands.h"
+#include "client/ctl/feedback/feedback_command.h"
 #include "client/ctl/flags.h"
 #include "client/ctl/recognize_command.h"
+#include "client/ctl/stats_command.h"
 #include "client/ctl/terminal.h"
+#include "client/ctl/train/train_command.h"
 #include "client/lib/client.h"
 
 namespace digit {
@@ -46,6 +49,24 @@ ExitCode Run(const Flags& flags) {
       return RunPromote(flags, client->get());
     case Command::kShadow:
       return RunShadow(flags, client->get());
+    case Command::kStats:
+      return RunStats(flags, client->get());
+    case Command::kFeedbackAdd:
+      return RunFeedbackAdd(flags, client->get());
+    case Command::kFeedbackList:
+      return RunFeedbackList(flags, terminal, client->get());
+    case Command::kFeedbackExport:
+      return RunFeedbackExport(flags, client->get());
+    case Command::kFeedbackReview:
+      return RunFeedbackReview(flags, client->get());
+    case Command::kTrain:
+      return RunTrain(flags, terminal, client->get());
+    case Command::kTrainWatch:
+      return RunTrainWatch(flags, terminal, client->get());
+    case Command::kTrainCancel:
+      return RunTrainCancel(flags, client->get());
+    case Command::kTrainList:
+      return RunTrainList(flags, client->get());
     case Command::kHealth:
       return RunHealth(client->get());
     case Command::kVersion:

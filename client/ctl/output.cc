@@ -27,11 +27,6 @@ std::string Number(float value) {
 
 std::string Quoted(const std::string& text) { return json::serialize(json::value(json::string(ValidUtf8(text)))); }
 
-std::string CsvField(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\"", "\"\""}}), "\"");
-}
-
 std::string Paint(absl::string_view text, const char* sgr, bool color) {
   return color ? absl::StrCat("\x1b[", sgr, "m", text, "\x1b[0m") : std::string(text);
 }
@@ -50,6 +45,11 @@ std::string Bar(float fraction, bool unicode) {
 }
 
 }  // namespace
+
+std::string CsvField(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\"", "\"\""}}), "\"");
+}
 
 std::string FormatPercent(double fraction) {
   if (fraction < 1 && fraction >= 0.9995) return ">99.9 %";

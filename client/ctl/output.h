@@ -58,6 +58,9 @@ struct TextStyle {
 // lines of their own. For a result without error.
 std::string FormatText(const FileResult& result, const TextStyle& style);
 
+// As it is, or quoted where RFC 4180 wants that.
+std::string CsvField(const std::string& text);
+
 // "99.8 %"; what is below 1 but would round to it is ">99.9 %".
 std::string FormatPercent(double fraction);
 

@@ -20,7 +20,10 @@ namespace {
 constexpr char kServiceConfig[] = R"({"methodConfig": [{
   "name": [{"service": "digit.v1.DigitService", "method": "Recognize"},
            {"service": "digit.v1.DigitService", "method": "ListModels"},
-           {"service": "digit.v1.DigitService", "method": "GetModel"}],
+           {"service": "digit.v1.DigitService", "method": "GetModel"},
+           {"service": "digit.v1.DigitService", "method": "SubmitFeedback"},
+           {"service": "digit.v1.DigitService", "method": "ListFeedback"},
+           {"service": "digit.v1.DigitService", "method": "GetModelStats"}],
   "retryPolicy": {"maxAttempts": 4, "initialBackoff": "0.1s", "maxBackoff": "1s", "backoffMultiplier": 2,
                   "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"]}}]})";
 
@@ -146,6 +149,74 @@ absl::StatusOr<v1::ShadowModelResponse> Client::ShadowModel(const std::string& n
   request.set_model(name);
   request.set_share(share);
   return AskAsAdmin(&v1::DigitService::Stub::ShadowModel, request);
+}
+
+absl::StatusOr<v1::SubmitFeedbackResponse> Client::SubmitFeedback(const v1::SubmitFeedbackRequest& request) {
+  v1::SubmitFeedbackResponse response;
+  absl::Status status =
+      Try([&](grpc::ClientContext* context) { return digits_->SubmitFeedback(context, request, &response); });
+  if (!status.ok()) return status;
+  return response;
+}
+
+absl::StatusOr<v1::ListFeedbackResponse> Client::ListFeedback(const v1::ListFeedbackRequest& request) {
+  return AskAsAdmin(&v1::DigitService::Stub::ListFeedback, request);
+}
+
+absl::StatusOr<v1::ReviewFeedbackResponse> Client::ReviewFeedback(const v1::ReviewFeedbackRequest& request) {
+  return AskAsAdmin(&v1::DigitService::Stub::ReviewFeedback, request);
+}
+
+absl::StatusOr<v1::GetModelStatsResponse> Client::GetModelStats(const std::string& name) {
+  v1::GetModelStatsRequest request;
+  request.set_model(name);
+  v1::GetModelStatsResponse response;
+  absl::Status status =
+      Try([&](grpc::ClientContext* context) { return digits_->GetModelStats(context, request, &response); });
+  if (!status.ok()) return status;
+  return response;
+}
+
+template <typename Response>
+absl::Status Client::Follow(grpc::ClientContext* context, grpc::ClientReader<Response>* reader,
+                            const OnTraining& on_change) {
+  Response response;
+  bool left = false;
+  while (!left && reader->Read(&response)) left = !on_change(response.training());
+  if (left) context->TryCancel();
+  const grpc::Status status = reader->Finish();
+  if (left) return absl::CancelledError("left");
+  const bool connected = channel_->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY;
+  return ToClientStatus(status, options_.server, options_.timeout, connected);
+}
+
+absl::Status Client::Train(const v1::TrainRequest& request, const OnTraining& on_change) {
+  grpc::ClientContext context;
+  SendAdminToken(&context);
+  return Follow(&context, digits_->Train(&context, request).get(), on_change);
+}
+
+absl::Status Client::WatchTraining(const std::string& id, const OnTraining& on_change) {
+  v1::WatchTrainingRequest request;
+  request.set_id(id);
+  grpc::ClientContext context;
+  return Follow(&context, digits_->WatchTraining(&context, request).get(), on_change);
+}
+
+absl::StatusOr<v1::CancelTrainingResponse> Client::CancelTraining(const std::string& id) {
+  v1::CancelTrainingRequest request;
+  request.set_id(id);
+  return AskAsAdmin(&v1::DigitService::Stub::CancelTraining, request);
+}
+
+absl::StatusOr<v1::ListTrainingsResponse> Client::ListTrainings(const std::string& model) {
+  v1::ListTrainingsRequest request;
+  request.set_model(model);
+  v1::ListTrainingsResponse response;
+  absl::Status status =
+      Try([&](grpc::ClientContext* context) { return digits_->ListTrainings(context, request, &response); });
+  if (!status.ok()) return status;
+  return response;
 }
 
 void Client::SendAdminToken(grpc::ClientContext* context) const {

@@ -81,6 +81,23 @@ class Client {
   // `share` of the requests, 0 to 1.
   absl::StatusOr<v1::ShadowModelResponse> ShadowModel(const std::string& name, double share);
 
+  // Stores a correction; to say the same again is harmless, so that this is retried.
+  absl::StatusOr<v1::SubmitFeedbackResponse> SubmitFeedback(const v1::SubmitFeedbackRequest& request);
+  // One page. For admins, as the next one.
+  absl::StatusOr<v1::ListFeedbackResponse> ListFeedback(const v1::ListFeedbackRequest& request);
+  absl::StatusOr<v1::ReviewFeedbackResponse> ReviewFeedback(const v1::ReviewFeedbackRequest& request);
+  // Empty `name`: the default model.
+  absl::StatusOr<v1::GetModelStatsResponse> GetModelStats(const std::string& name);
+
+  // Follows a training until it has ended: `on_change` gets it as it is at first and then as it changes; false leaves,
+  // with CANCELLED. No time limit. For admins; cancels the training when we go, unless it is detached.
+  using OnTraining = std::function<bool(const v1::Training& training)>;
+  absl::Status Train(const v1::TrainRequest& request, const OnTraining& on_change);
+  absl::Status WatchTraining(const std::string& id, const OnTraining& on_change);
+  // For admins.
+  absl::StatusOr<v1::CancelTrainingResponse> CancelTraining(const std::string& id);
+  absl::StatusOr<v1::ListTrainingsResponse> ListTrainings(const std::string& model);
+
   // Whether the server (empty `service`: as a whole) takes requests now. One attempt, so that the answer is of now.
   absl::StatusOr<bool> IsServing(const std::string& service = "");
 
@@ -89,6 +106,8 @@ class Client {
  private:
   Client(ClientOptions options, std::shared_ptr<grpc::Channel> channel);
 
+  template <typename Response>
+  absl::Status Follow(grpc::ClientContext* context, grpc::ClientReader<Response>* reader, const OnTraining& on_change);
   void SendAdminToken(grpc::ClientContext* context) const;
   // Calls `method` of the stub with the admin token.
   template <typename Response, typename Request>

@@ -11,6 +11,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "base/build_info.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -20,6 +21,7 @@
 #include "daemon/app/listen_address.h"
 #include "daemon/app/reflection.h"
 #include "daemon/app/stream_drain.h"
+#include "daemon/feedback/sqlite_feedback_store.h"
 #include "daemon/pool/device_list.h"
 #include "daemon/pool/pool.h"
 #include "daemon/registry/file_watcher.h"
@@ -28,6 +30,7 @@
 #include "daemon/rpc/authorizer.h"
 #include "daemon/rpc/digit_service.h"
 #include "daemon/rpc/health_service.h"
+#include "daemon/serving/corrections.h"
 #include "daemon/serving/decode_pool.h"
 #include "daemon/serving/recognizer.h"
 #include "google/protobuf/stubs/logging.h"
@@ -39,6 +42,11 @@
 
 namespace digit {
 namespace {
+
+std::string FolderOfThisProgram() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path().string();
+}
 
 const char* GetEnvironment(const char* name) { return std::getenv(name); }
 
@@ -136,6 +144,9 @@ struct Daemon::Parts {
   std::unique_ptr<FileWatcher> watcher;
   std::unique_ptr<DecodePool> decode_pool;
   std::unique_ptr<Recognizer> recognizer;
+  std::unique_ptr<FeedbackStore> feedback;
+  std::unique_ptr<Corrections> corrections;
+  std::unique_ptr<Trainings> trainings;
   std::unique_ptr<DigitServiceImpl> service;
   Mutex health_mu;
   HealthServiceImpl health;
@@ -202,6 +213,17 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
   parts.recognizer =
       std::make_unique<Recognizer>(Recognizer::Options{.max_images_per_call = config.max_images_per_call},
                                    parts.registry.get(), parts.decode_pool.get());
+  const SqliteFeedbackStore::Options feedback_options{.folder = parts.state.get(),
+                                                      .max_per_source = config.max_feedback_per_source,
+                                                      .max_total = config.max_feedback,
+                                                      .agreement = config.feedback_agreement};
+  parts.feedback = std::make_unique<SqliteFeedbackStore>(feedback_options);
+  parts.corrections = std::make_unique<Corrections>(Corrections::Options{.registry = parts.registry.get(),
+                                                                         .decode_pool = parts.decode_pool.get(),
+                                                                         .store = parts.feedback.get(),
+                                                                         .wall_time = [] { return absl::Now(); }});
+  parts.trainings = std::make_unique<Trainings>(daemon->TrainingsOptions());
+  parts.trainings->Restore();
   parts.service = std::make_unique<DigitServiceImpl>(
       DigitServiceImpl::Options{
           .max_unanswered_images = config.max_unanswered_images,
@@ -209,7 +231,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
           .max_call_bytes = size_t{16} * config.max_message_bytes,  // guess
           .access_log = config.access_log,
           .authorizer = {.admin_token = admin_token, .listens_on_loopback = IsLoopbackAddress(config.listen)}},
-      parts.recognizer.get(), parts.registry.get(), parts.loader.get());
+      parts.recognizer.get(), parts.registry.get(), parts.loader.get(), parts.corrections.get(), parts.trainings.get());
 
   // The executors run already; gRPC's threads are started from here on and inherit this. Under overload, running what
   // was accepted must come before refusing more, or both suffer: goodput at ten times the peak is 0.90 of the peak with
@@ -266,6 +288,38 @@ absl::Status Daemon::LoadModels(absl::Time now) {
   return absl::OkStatus();
 }
 
+Trainings::Options Daemon::TrainingsOptions() {
+  Parts& parts = *parts_;
+  Trainings::Options options;
+  options.state = parts.state.get();
+  options.trainer = parts.config.trainer.empty() ? FolderOfThisProgram() + "/digit-train" : parts.config.trainer;
+  options.version = Version();
+  options.data_dir = parts.config.data_dir;
+  options.memory_bytes = parts.config.trainer_memory;
+  options.model_name = [&parts](const std::string& model) -> absl::StatusOr<std::string> {
+    ASSIGN_OR_RETURN(const ModelHandle live, parts.registry->Find(model, ""));
+    return live->name;
+  };
+  options.live_model = [&parts](const std::string& model) { return parts.registry->ReadLive(model); };
+  options.corrections = [&parts](const std::string& model) -> absl::StatusOr<LabeledImages> {
+    ASSIGN_OR_RETURN(const ModelHandle live, parts.registry->Find(model, ""));
+    ASSIGN_OR_RETURN(TrainingPictures accepted, parts.feedback->Accepted(model, live->model->spec.labels));
+    return LabeledImages{.pixels = std::move(accepted.pixels), .labels = std::move(accepted.labels)};
+  };
+  options.publish = [&parts](const std::string& model, const std::string& path, Promote promote,
+                             std::function<void(absl::StatusOr<Trainings::Published>)> done) {
+    parts.loader->Publish(model, path, promote, [done = std::move(done)](absl::StatusOr<ModelRegistry::Reloaded> in) {
+      if (!in.ok()) return done(in.status());
+      const bool promoted = in->candidate == nullptr;
+      const ModelHandle& version = promoted ? in->live : in->candidate;
+      done(Trainings::Published{
+          .version = version->version, .promoted = promoted, .gate = in->refused.empty() ? in->gate : in->refused});
+    });
+  };
+  options.wall_time = [] { return absl::Now(); };
+  return options;
+}
+
 absl::Status Daemon::StartWatching() {
   Parts& parts = *parts_;
   std::map<std::string, std::vector<std::string>> names;  // by path
@@ -303,6 +357,7 @@ void Daemon::Stop() {
     LogInfo("draining", {{"timeout", absl::FormatDuration(parts.config.drain_timeout)}});
     parts.health.SetServing(false);
     parts.health.EndWatches();
+    parts.trainings->EndWatches();
     const SteadyTime give_up = SteadyClock()->Now() + parts.config.drain_timeout;
     DigitServiceImpl* const service = parts.service.get();
     StreamDrain streams({.timeout = parts.config.drain_timeout,
@@ -317,6 +372,7 @@ void Daemon::Stop() {
   }
   // Every call has been answered or cut: nothing below is in use any more.
   parts.decode_pool.reset();
+  if (parts.trainings != nullptr) parts.trainings->Stop();  // what it publishes is to be finished by the loader
   if (parts.loader != nullptr) parts.loader->Stop();
   if (parts.registry != nullptr) parts.registry->Clear();
   if (parts.pool != nullptr) parts.pool->Drain();

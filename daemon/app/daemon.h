@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "daemon/app/daemon_config.h"
+#include "daemon/training/trainings.h"
 
 namespace digit {
 
@@ -28,6 +29,7 @@ class Daemon {
  private:
   Daemon();
   absl::Status LoadModels(absl::Time now);
+  Trainings::Options TrainingsOptions();
   absl::Status StartWatching();
   struct Parts;
 

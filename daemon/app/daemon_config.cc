@@ -96,6 +96,10 @@ absl::Status Validate(const DaemonConfig& config) {
   problems.Range("max-unanswered-images", config.max_unanswered_images, 1, 1 << 20);
   problems.Range("max-message-bytes", config.max_message_bytes, 1 << 10, int64_t{1} << 30);
   problems.Range("decode-threads", config.decode_threads, 0, 1024);
+  problems.Range("trainer-memory", config.trainer_memory, 0, int64_t{1} << 50);
+  problems.Range("max-feedback", config.max_feedback, 1, 100'000'000);
+  problems.Range("max-feedback-per-source", config.max_feedback_per_source, 1, 100'000'000);
+  problems.Range("feedback-agreement", config.feedback_agreement, 0, 100);
   if (config.max_queue_delay < absl::ZeroDuration() || config.max_queue_delay > absl::Seconds(10)) {
     problems.Add("max-queue-delay", "must be in 0..10 s");
   }
@@ -171,6 +175,11 @@ std::string FormatConfig(const DaemonConfig& config) {
   lines.Add("require-digest", config.require_digest);
   lines.Add("probation", config.probation);
   lines.Add("state-dir", config.state_dir);
+  lines.Add("trainer", config.trainer);
+  lines.Add("trainer-memory", config.trainer_memory);
+  lines.Add("max-feedback", config.max_feedback);
+  lines.Add("max-feedback-per-source", config.max_feedback_per_source);
+  lines.Add("feedback-agreement", config.feedback_agreement);
   lines.Add("admin-token-file", config.admin_token_file);
   lines.Add("log-level", config.log_level);
   lines.Add("access-log", config.access_log);

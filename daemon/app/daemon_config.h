@@ -46,6 +46,11 @@ struct DaemonConfig {
   std::string require_digest;  // a file of the SHA-256 of every model that may be loaded; empty: any
   absl::Duration probation = absl::Minutes(1);  // a version that fails within it after it went live is rolled back
   std::string state_dir;                        // what must survive; empty: DefaultStateFolder()
+  std::string trainer;                          // digit-train's path; empty: the one beside this program
+  int64_t trainer_memory = 0;                   // bytes that it may take; 0: what there is to spare
+  int max_feedback = 100'000;                   // corrections that are kept
+  int max_feedback_per_source = 1000;           // of these, from one source and not reviewed
+  int feedback_agreement = 0;                   // sources that are believed without a review; 0: none
   std::string admin_token_file;                 // empty: admin calls on loopback only
   std::string log_level = "info";               // debug, info, warn, error, off
   bool access_log = false;                      // at info

@@ -100,6 +100,18 @@ void AddOptions(CLI::App* app, DaemonConfig* config) {
   app->add_option("--state-dir", config->state_dir,
                   "Folder for what must survive a restart; default: $XDG_STATE_HOME/digitd")
       ->type_name("DIR");
+  app->add_option("--trainer", config->trainer, "Program that trains; default: digit-train beside this program")
+      ->type_name("FILE");
+  app->add_option("--trainer-memory", config->trainer_memory,
+                  "Memory that it may take; 0: three quarters of what the machine and the cgroup have left")
+      ->type_name("BYTES");
+  app->add_option("--max-feedback", config->max_feedback, "Corrections that are kept at most")->type_name("N");
+  app->add_option("--max-feedback-per-source", config->max_feedback_per_source,
+                  "Of these, those of one source that nobody has reviewed")
+      ->type_name("N");
+  app->add_option("--feedback-agreement", config->feedback_agreement,
+                  "Accept a correction without review once N sources agree; 0: never. Sources are what callers claim")
+      ->type_name("N");
   app->add_option("--admin-token-file", config->admin_token_file,
                   "File with the token that reload and rollback need; without it they work on loopback only")
       ->type_name("FILE");

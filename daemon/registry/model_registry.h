@@ -115,6 +115,9 @@ class ModelRegistry {
   absl::StatusOr<Reloaded> Publish(const std::string& name, const std::string& path, Promote promote, absl::Time now)
       ABSL_LOCKS_EXCLUDED(mu_, reload_mu_);
 
+  // What the live version was read from, wherever that is now. FAILED_PRECONDITION: nowhere any more.
+  absl::StatusOr<ModelFiles> ReadLive(const std::string& name) const ABSL_LOCKS_EXCLUDED(mu_);
+
   // Makes the version before the live one live again, at once. What was live is refused from then on, until its file
   // changes or `force`. FAILED_PRECONDITION: there is none.
   absl::StatusOr<ModelHandle> Rollback(const std::string& name, absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);

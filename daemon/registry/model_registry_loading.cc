@@ -67,6 +67,25 @@ absl::StatusOr<ModelRegistry::Read> ModelRegistry::ReadSaved(const std::string& 
   return Read{.files = *std::move(files), .origin = version.origin};
 }
 
+absl::StatusOr<ModelFiles> ModelRegistry::ReadLive(const std::string& name) const {
+  ModelHandle live;
+  {
+    MutexLock lock(&mu_);
+    ASSIGN_OR_RETURN(const Entry* entry, FindEntry(name));
+    if (entry->unsaved != nullptr) return *entry->unsaved;
+    live = entry->live;
+  }
+  absl::StatusOr<ModelFiles> files = ReadModelFiles(live->model->path);
+  if (files.ok() && Sha256Hex(files->bytes) == live->model->sha256) return files;
+  if (store_ != nullptr) {
+    absl::StatusOr<Read> kept =
+        ReadSaved(live->name, {.version = live->version, .identity = live->model->identity, .origin = live->origin});
+    if (kept.ok() && Sha256Hex(kept->files.bytes) == live->model->sha256) return std::move(kept->files);
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("the file '", live->model->path, "' does not hold what is live as '", live->name, "' any more"));
+}
+
 absl::Status ModelRegistry::Load(const std::string& name, const std::string& path, absl::Time now) {
   MutexLock one_at_a_time(&reload_mu_);
   return LoadFirst(name, path, now);
@@ -254,6 +273,7 @@ absl::StatusOr<ModelHandle> ModelRegistry::MakeVersion(const std::string& name, 
     return absl::Status(placed.status().code(), absl::StrCat(prefix, reason));
   }
   made->placed = *std::move(placed);
+  made->answers = std::make_shared<AnswerCounters>(made->placed->num_classes());
   return made;
 }
 

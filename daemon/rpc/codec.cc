@@ -13,18 +13,6 @@ namespace {
 
 constexpr size_t kMaxLoggedName = 64;  // bytes, of a name that no model need have
 
-ImageInput DecodeImage(const v1::Image& image) {
-  switch (image.source_case()) {
-    case v1::Image::kEncoded:
-      return {ImageInput::Kind::kEncoded, image.encoded()};
-    case v1::Image::kPixels:
-      return {ImageInput::Kind::kPixels, image.pixels()};
-    case v1::Image::SOURCE_NOT_SET:
-      break;
-  }
-  return {};
-}
-
 v1::ErrorReason EncodeReason(ErrorReason reason) {
   switch (reason) {
     case ErrorReason::kNone:
@@ -200,6 +188,18 @@ void EncodeLoaded(const LiveModel& model, v1::ModelVersion* version) {
 }
 
 }  // namespace
+
+ImageInput DecodeImage(const v1::Image& image) {
+  switch (image.source_case()) {
+    case v1::Image::kEncoded:
+      return {ImageInput::Kind::kEncoded, image.encoded()};
+    case v1::Image::kPixels:
+      return {ImageInput::Kind::kPixels, image.pixels()};
+    case v1::Image::SOURCE_NOT_SET:
+      break;
+  }
+  return {};
+}
 
 absl::StatusOr<RecognizeCall> DecodeRecognize(const v1::RecognizeRequest& request) {
   const int priority = request.options().priority();

@@ -11,6 +11,9 @@
 
 namespace digit {
 
+// Points into `image`.
+ImageInput DecodeImage(const v1::Image& image);
+
 // The call points into `request`, which must outlive it. Deadline and cancellation are the transport's to set.
 // INVALID_ARGUMENT names an enum that has a value which digit.proto does not know.
 absl::StatusOr<RecognizeCall> DecodeRecognize(const v1::RecognizeRequest& request);

@@ -5,10 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "absl/hash/hash.h"
-#include "absl/strings/str_cat.h"
 #include "base/log.h"
-#include "base/retry_after.h"
+#include "daemon/rpc/calls.h"
 #include "daemon/rpc/codec.h"
 #include "daemon/rpc/deadline.h"
 #include "daemon/rpc/recognize_stream.h"
@@ -17,16 +15,11 @@
 namespace digit {
 namespace {
 
-constexpr FlowId kConnectionFlow = FlowId{1} << 63;  // set for connections, not for streams
-
-// Unary calls of one connection are one flow.
-FlowId FlowOf(const grpc::CallbackServerContext& context) { return absl::HashOf(context.peer()) | kConnectionFlow; }
-
 // One unary call. Deletes itself when gRPC is done with it, which is after Finish().
 class RecognizeReactor final : public grpc::ServerUnaryReactor {
  public:
-  // `bytes`: of all requests that are unanswered. `access_log`: the clock to time it by, or nullptr for none.
-  RecognizeReactor(grpc::CallbackServerContext* context, RecognizeMessages* messages, std::atomic<size_t>* bytes,
+  // `access_log`: the clock to time it by, or nullptr for none.
+  RecognizeReactor(grpc::CallbackServerContext* context, RecognizeMessages* messages, CallBytes* bytes,
                    const Clock* access_log)
       : context_(context),
         messages_(messages),
@@ -36,13 +29,9 @@ class RecognizeReactor final : public grpc::ServerUnaryReactor {
     if (access_log_ != nullptr) arrived_ = access_log_->Now();
   }
 
-  void Start(Recognizer* recognizer, SteadyTime deadline, size_t max_bytes) {
-    const size_t others = bytes_->fetch_add(own_bytes_, std::memory_order_relaxed);
-    if (others > 0 && others + own_bytes_ > max_bytes) {
-      return Answer(
-          absl::ResourceExhaustedError(absl::StrCat("requests of ", others, " bytes are unanswered; with ", own_bytes_,
-                                                    " more they would exceed the limit of ", max_bytes)));
-    }
+  void Start(Recognizer* recognizer, SteadyTime deadline) {
+    absl::Status fits = bytes_->Take(own_bytes_);
+    if (!fits.ok()) return Answer(std::move(fits));
     absl::StatusOr<RecognizeCall> call = DecodeRecognize(*messages_->request());
     if (!call.ok()) return Answer(call.status());
     call->task_class.flow = FlowOf(*context_);
@@ -60,22 +49,21 @@ class RecognizeReactor final : public grpc::ServerUnaryReactor {
     if (result.ok()) {
       EncodeRecognize(*result, messages_->request()->options(), messages_->NewResponse());
       context_->AddTrailingMetadata("digit-timing", FormatTimingLine(*result));
-    } else if (const auto retry_after = RetryAfterOf(result.status())) {
-      context_->AddTrailingMetadata(kRetryPushback, absl::StrCat(absl::ToInt64Milliseconds(*retry_after)));
     }
+    AddRetryAfter(result.status(), context_);
     grpc::Status status = ToGrpcStatus(result.status());
     if (access_log_ != nullptr) {
       LogInfo(FormatAccessLine({"Recognize", *messages_->request(), context_->peer(), access_log_->Now() - arrived_},
                                result, status.error_message()));
     }
-    bytes_->fetch_sub(own_bytes_, std::memory_order_relaxed);
+    bytes_->Give(own_bytes_);
     messages_->FreeRequest();  // the core is done with it; a client that does not read must not hold it
     Finish(std::move(status));
   }
 
   grpc::CallbackServerContext* const context_;
   RecognizeMessages* const messages_;
-  std::atomic<size_t>* const bytes_;
+  CallBytes* const bytes_;
   const size_t own_bytes_;
   const Clock* const access_log_;
   SteadyTime arrived_;
@@ -85,12 +73,15 @@ class RecognizeReactor final : public grpc::ServerUnaryReactor {
 }  // namespace
 
 DigitServiceImpl::DigitServiceImpl(const Options& options, Recognizer* recognizer, ModelRegistry* registry,
-                                   ModelLoader* loader)
+                                   ModelLoader* loader, Corrections* corrections, Trainings* trainings)
     : options_(options),
       recognizer_(recognizer),
       registry_(registry),
       loader_(loader),
-      authorizer_(options.authorizer) {
+      corrections_(corrections),
+      trainings_(trainings),
+      authorizer_(options.authorizer),
+      call_bytes_(options.max_call_bytes) {
   SetMessageAllocatorFor_Recognize(&allocator_);
 }
 
@@ -98,7 +89,7 @@ grpc::ServerUnaryReactor* DigitServiceImpl::Recognize(grpc::CallbackServerContex
                                                       v1::RecognizeResponse*) {
   auto* messages = static_cast<RecognizeMessages*>(context->GetRpcAllocatorState());  // allocator_ made it
   auto* reactor = new RecognizeReactor(context, messages, &call_bytes_, options_.access_log ? options_.clock : nullptr);
-  reactor->Start(recognizer_, DeadlineOf(*context, *options_.clock), options_.max_call_bytes);
+  reactor->Start(recognizer_, DeadlineOf(*context, *options_.clock));
   return reactor;
 }
 

@@ -4,7 +4,6 @@
 // of open streams and recycled messages.
 #pragma once
 
-#include <atomic>
 #include <map>
 #include <memory>
 #include <vector>
@@ -13,9 +12,12 @@
 #include "daemon/registry/model_loader.h"
 #include "daemon/registry/model_registry.h"
 #include "daemon/rpc/authorizer.h"
+#include "daemon/rpc/calls.h"
 #include "daemon/rpc/recognize_messages.h"
 #include "daemon/rpc/recognize_stream.h"
+#include "daemon/serving/corrections.h"
 #include "daemon/serving/recognizer.h"
+#include "daemon/training/trainings.h"
 #include "digit/v1/digit.grpc.pb.h"
 
 namespace digit {
@@ -25,14 +27,15 @@ class DigitServiceImpl final : public v1::DigitService::CallbackService {
   struct Options {
     int max_unanswered_images = 256;         // per stream; from here on the stream is not read
     size_t max_unanswered_bytes = 16 << 20;  // the same; a stream may hold one message more
-    // Of all Recognize requests that are unanswered; beyond it RESOURCE_EXHAUSTED. One alone always passes.
+    // Of all Recognize and SubmitFeedback requests that are unanswered; beyond it RESOURCE_EXHAUSTED. One alone passes.
     size_t max_call_bytes = 256 << 20;
     bool access_log = false;  // one line for each answered call and stream message
     Authorizer::Options authorizer;
     const Clock* clock = SteadyClock();  // not owned
   };
   // None owned.
-  DigitServiceImpl(const Options& options, Recognizer* recognizer, ModelRegistry* registry, ModelLoader* loader);
+  DigitServiceImpl(const Options& options, Recognizer* recognizer, ModelRegistry* registry, ModelLoader* loader,
+                   Corrections* corrections, Trainings* trainings);
 
   // Ends the streams on which nothing is unanswered and nothing has moved for `idle_for`, with UNAVAILABLE. For
   // shutdown: the server waits for open streams. Thread-safe.
@@ -57,6 +60,25 @@ class DigitServiceImpl final : public v1::DigitService::CallbackService {
                                          v1::PromoteModelResponse* response) override;
   grpc::ServerUnaryReactor* ShadowModel(grpc::CallbackServerContext* context, const v1::ShadowModelRequest* request,
                                         v1::ShadowModelResponse* response) override;
+  grpc::ServerWriteReactor<v1::TrainResponse>* Train(grpc::CallbackServerContext* context,
+                                                     const v1::TrainRequest* request) override;
+  grpc::ServerWriteReactor<v1::WatchTrainingResponse>* WatchTraining(grpc::CallbackServerContext* context,
+                                                                     const v1::WatchTrainingRequest* request) override;
+  grpc::ServerUnaryReactor* CancelTraining(grpc::CallbackServerContext* context,
+                                           const v1::CancelTrainingRequest* request,
+                                           v1::CancelTrainingResponse* response) override;
+  grpc::ServerUnaryReactor* ListTrainings(grpc::CallbackServerContext* context, const v1::ListTrainingsRequest* request,
+                                          v1::ListTrainingsResponse* response) override;
+  grpc::ServerUnaryReactor* SubmitFeedback(grpc::CallbackServerContext* context,
+                                           const v1::SubmitFeedbackRequest* request,
+                                           v1::SubmitFeedbackResponse* response) override;
+  grpc::ServerUnaryReactor* ListFeedback(grpc::CallbackServerContext* context, const v1::ListFeedbackRequest* request,
+                                         v1::ListFeedbackResponse* response) override;
+  grpc::ServerUnaryReactor* ReviewFeedback(grpc::CallbackServerContext* context,
+                                           const v1::ReviewFeedbackRequest* request,
+                                           v1::ReviewFeedbackResponse* response) override;
+  grpc::ServerUnaryReactor* GetModelStats(grpc::CallbackServerContext* context, const v1::GetModelStatsRequest* request,
+                                          v1::GetModelStatsResponse* response) override;
 
  private:
   // Whether the caller may; else the call is finished and logged.
@@ -69,9 +91,11 @@ class DigitServiceImpl final : public v1::DigitService::CallbackService {
   Recognizer* const recognizer_;
   ModelRegistry* const registry_;
   ModelLoader* const loader_;
+  Corrections* const corrections_;
+  Trainings* const trainings_;
   const Authorizer authorizer_;
   RecognizeAllocator allocator_;
-  std::atomic<size_t> call_bytes_ = 0;
+  CallBytes call_bytes_;
   FreeList<StreamSlot> slots_{128};  // of all streams, some 18 KiB each
 
   Mutex mu_;

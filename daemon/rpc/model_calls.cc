@@ -3,17 +3,12 @@
 
 #include "base/build_info.h"
 #include "base/log.h"
+#include "daemon/rpc/calls.h"
 #include "daemon/rpc/codec.h"
 #include "daemon/rpc/digit_service.h"
-#include "daemon/rpc/status_mapping.h"
 
 namespace digit {
 namespace {
-
-grpc::ServerUnaryReactor* FinishWith(grpc::ServerUnaryReactor* reactor, const absl::Status& status) {
-  reactor->Finish(ToGrpcStatus(status));
-  return reactor;
-}
 
 // Describes the model as it is now into `out`.
 absl::Status EncodeNow(const ModelRegistry& registry, const std::string& name, v1::Model* out) {
@@ -22,16 +17,15 @@ absl::Status EncodeNow(const ModelRegistry& registry, const std::string& name, v
   return model.status();
 }
 
-// Who did what; failures too.
-void LogAdminCall(absl::string_view method, const grpc::CallbackServerContext& context, absl::string_view model,
+}  // namespace
+
+void LogAdminCall(absl::string_view method, const std::string& peer, absl::string_view what,
                   const absl::Status& status) {
   LogInfo("admin call", {{"method", method},
-                         {"peer", context.peer()},
-                         {"model", model.substr(0, 100)},
+                         {"peer", peer},
+                         {"what", what.substr(0, 100)},
                          {"code", absl::StatusCodeToString(status.code())}});
 }
-
-}  // namespace
 
 grpc::ServerUnaryReactor* DigitServiceImpl::ListModels(grpc::CallbackServerContext* context,
                                                        const v1::ListModelsRequest*, v1::ListModelsResponse* response) {

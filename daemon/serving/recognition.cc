@@ -135,6 +135,7 @@ void Recognition::Decode(int image) {
     framed_[image] = framed.pixels;
   } else {
     SetError(ReasonOf(framed.problem), framed.message, &result_.images[image]);
+    if (framed.problem == ImageProblem::kNoDigit) result_.model->answers->AddNoDigit();
   }
   FinishDecoding();
 }
@@ -170,6 +171,7 @@ void Recognition::Submit() {
     const bool is_raw = size_t(i) >= num_listed || call_.images[i].kind == ImageInput::Kind::kPixels;
     if (is_raw && IsBlank(PixelsOf(i))) {  // what was framed from a file has ink
       SetError(ErrorReason::kNoDigit, "no digit found: all pixels are 0 (paper)", &result);
+      result_.model->answers->AddNoDigit();
       continue;
     }
     if (call_.include_pixels) result.pixels.assign(reinterpret_cast<const char*>(PixelsOf(i)), kImagePixels);
@@ -206,9 +208,13 @@ void Recognition::FillChunk(absl::Span<const int> indices, uint8_t* destination)
 void Recognition::CompleteChunk(absl::Span<const int> indices, absl::Span<const float> scores,
                                 const BatchReport& report, SteadyTime entered) {
   const ModelSpec& spec = result_.model->model->spec;
-  for (int image : indices) {
-    result_.images[image].prediction = Interpret(spec, scores.subspan(0, spec.num_classes()));
-    scores.remove_prefix(spec.num_classes());
+  {
+    AnswerCounters::Chunk counted(result_.model->answers.get(), static_cast<int>(indices.size()));
+    for (int image : indices) {
+      result_.images[image].prediction = Interpret(spec, scores.subspan(0, spec.num_classes()));
+      counted.Add(result_.images[image].prediction);
+      scores.remove_prefix(spec.num_classes());
+    }
   }
   {
     MutexLock lock(&mu_);

@@ -24,6 +24,11 @@ uint32_t BigEndian32(absl::string_view bytes, size_t offset) {
   return value;
 }
 
+std::string BigEndianBytes(uint32_t value) {
+  return {static_cast<char>(value >> 24), static_cast<char>(value >> 16), static_cast<char>(value >> 8),
+          static_cast<char>(value)};
+}
+
 struct Content {
   int count = 0;
   absl::string_view data;
@@ -104,6 +109,19 @@ absl::StatusOr<LabeledImages> ParseIdx(absl::string_view images, absl::string_vi
   result.pixels.assign(pixels.data.begin(), pixels.data.end());
   result.labels.assign(classes.data.begin(), classes.data.end());
   return result;
+}
+
+std::string FormatIdxImages(const LabeledImages& images) {
+  std::string bytes = absl::StrCat(BigEndianBytes(kImagesMagic), BigEndianBytes(static_cast<uint32_t>(images.size())),
+                                   BigEndianBytes(kImageSide), BigEndianBytes(kImageSide));
+  bytes.append(images.pixels.begin(), images.pixels.end());
+  return bytes;
+}
+
+std::string FormatIdxLabels(const LabeledImages& images) {
+  std::string bytes = BigEndianBytes(kLabelsMagic) + BigEndianBytes(static_cast<uint32_t>(images.size()));
+  bytes.append(images.labels.begin(), images.labels.end());
+  return bytes;
 }
 
 absl::StatusOr<LabeledImages> ReadIdxFolder(const std::string& folder, Split split) {

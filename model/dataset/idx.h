@@ -27,6 +27,10 @@ struct LabeledImages {
 absl::StatusOr<LabeledImages> ParseIdx(absl::string_view images, absl::string_view images_name,
                                        absl::string_view labels, absl::string_view labels_name);
 
+// The inverse: the bytes of an images file and of a labels file, plain.
+std::string FormatIdxImages(const LabeledImages& images);
+std::string FormatIdxLabels(const LabeledImages& images);
+
 enum class Split { kTrain, kTest };
 
 // Reads train-* or t10k-* from `folder`, each with or without .gz. NOT_FOUND says which names were tried and how to

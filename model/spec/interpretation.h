@@ -11,8 +11,8 @@ namespace digit {
 enum class Verdict { kUnspecified, kConfident, kUnsure, kNotADigit };
 
 struct Interpretation {
-  int label_index = 0;               // the class with the highest output; the lowest index on a tie
-  float confidence = 0;              // its calibrated probability, 0..1
+  int label_index = 0;                           // the class with the highest output; the lowest index on a tie
+  float confidence = 0;                          // its calibrated probability, 0..1
   absl::InlinedVector<float, 10> probabilities;  // calibrated, in label order, sum 1
   Verdict verdict = Verdict::kUnspecified;
 };

@@ -5,38 +5,18 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "base/file.h"
 #include "base/status.h"
-#include "model/archive/model_file.h"
 #include "model/dataset/digit_generator.h"
 #include "model/dataset/idx.h"
 #include "model/spec/interpretation.h"
 #include "model/training/calibration.h"
 #include "model/training/digit_cnn_step.h"
 #include "model/training/evaluation.h"
+#include "model/training/network_file.h"
 #include "model/training/trained_model.h"
 
 namespace digit {
 namespace {
-
-absl::StatusOr<DigitCnnWeights> WeightsOf(ModelFile file, const std::string& path) {
-  const auto wrong = [&path](absl::string_view what) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("'", path, "' is not the digit network: ", what, "; only that can be evaluated here"));
-  };
-  DigitCnnWeights weights;
-  if (file.tensors.size() != weights.size()) return wrong("it has other parameters");
-  for (size_t i = 0; i < weights.size(); ++i) {
-    const DigitCnnParameter& parameter = kDigitCnnParameters[i];
-    for (NamedTensor& tensor : file.tensors) {
-      if (tensor.name == parameter.name && absl::MakeConstSpan(tensor.shape) == parameter.shape) {
-        weights[i] = std::move(tensor.values);
-      }
-    }
-    if (weights[i].empty()) return wrong(absl::StrCat("no ", std::string(parameter.name), " of the right shape"));
-  }
-  return weights;
-}
 
 std::string FormatAccuracy(absl::string_view what, const Evaluation& evaluation) {
   return absl::StrFormat("%s: %.2f %% (%d wrong of %d)\n", std::string(what), 100 * evaluation.accuracy(),
@@ -103,17 +83,11 @@ std::string OtherDataset(const ModelSpec& spec, const std::string& path, const s
 
 absl::StatusOr<EvaluatedModel> EvaluateModelFile(const std::string& path, const std::string& dataset,
                                                  const std::string& data_dir, int threads) {
-  ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path, kMaxModelFileBytes));
-  absl::StatusOr<ModelFile> file = ParseModelFile(bytes);
-  if (!file.ok()) return absl::Status(file.status().code(), absl::StrCat("'", path, "': ", file.status().message()));
-  ModelSpec spec = DefaultSpec(kDigitCnnClasses);
-  if (!file->model_json.empty()) {
-    ASSIGN_OR_RETURN(spec, ParseModelSpec(file->model_json, absl::StrCat("model.json in '", path, "'")));
-  }
-  ASSIGN_OR_RETURN(const DigitCnnWeights weights, WeightsOf(*std::move(file), path));
+  ASSIGN_OR_RETURN(const NetworkFile network, ReadNetworkFile(path));
+  const ModelSpec& spec = network.spec;
   ASSIGN_OR_RETURN(const LabeledImages test, ReadIdxFolder(data_dir, Split::kTest));
   RETURN_IF_ERROR(CheckDataset(dataset, test));
-  const FlatParameters parameters = FromNetwork(weights);
+  const FlatParameters parameters = FromNetwork(network.weights);
   const std::vector<float> logits = ComputeLogits(parameters, test.pixels, threads);
   const Evaluation evaluation = Evaluate(logits, test.labels, spec.temperature);
   std::string text = FormatAccuracy(absl::StrCat(dataset, "/test"), evaluation);

@@ -19,6 +19,7 @@ constexpr char kExamples[] = R"(Examples:
   digit-train --out mnist.pt                       train for five epochs, well under a minute on two cores
   digit-train --out mnist.pt --epochs 20 --report report.html
   digit-train --out mnist.pt --resume              go on after a crash or Ctrl-C
+  digit-train --out new.pt --init mnist.pt --corrections fixes       learn from corrections (digitctl feedback export)
   digit-train evaluate mnist.pt                    accuracy, errors of each digit, calibration
 
 Trains the digit network and writes a model file for digitd.
@@ -62,8 +63,7 @@ std::string CacheFolder() {
 }
 
 void AddDataFlags(CLI::App* app, TrainOptions* options) {
-  app->add_option("--dataset", options->dataset, "mnist or fashion-mnist")
-      ->check(CLI::IsMember({"mnist", "fashion-mnist"}))
+  app->add_option("--dataset", options->dataset, "mnist or fashion-mnist; with --data-dir any name")
       ->capture_default_str();
   app->add_option("--data-dir", options->data_dir,
                   "folder of the IDX files, plain or gzip (default: " + DefaultDataDir("DATASET") + ")");
@@ -75,15 +75,38 @@ void AddDataFlags(CLI::App* app, TrainOptions* options) {
 void AddTrainFlags(CLI::App* app, TrainOptions* options) {
   app->add_option("--out", options->out, "model file to write");
   AddDataFlags(app, options);
-  app->add_option("--epochs", options->recipe.epochs, "passes over the training pictures")
-      ->check(CLI::Range(1, 10'000))
-      ->capture_default_str();
+  app->add_option("--epochs", options->recipe.epochs,
+                  absl::StrCat("passes over the training pictures (default: ", Recipe().epochs, ", with --init ",
+                               FineTuningRecipe().epochs, ")"))
+      ->check(CLI::Range(1, 10'000));
   app->add_option("--seed", options->recipe.seed, "the same seed gives the same model")
       ->check(CheckSeed)
       ->capture_default_str();
   app->add_option("--checkpoint", options->checkpoint, "file for what is needed to go on (default: OUT.checkpoint)");
+  app->add_option("--init", options->init, "begin with the weights of this model file, gently: fine-tuning");
+  app->add_option("--corrections", options->corrections,
+                  "folder of train-* files with corrected pictures, label 255 for what is no digit; each is trained on "
+                  "many times. With --dataset none they go among generated digits");
+  app->add_option("--like", options->like, "take labels and framing from this model file");
+  app->add_option("--events-fd", options->events_fd, "descriptor for JSON lines about the progress, for programs")
+      ->check(CLI::Range(1, 1 << 20));
   app->add_flag("--resume", options->resume, "go on from the checkpoint if there is one");
   app->add_option("--report", options->report, "also write an HTML report to this file");
+}
+
+// Names that this program can fetch need no folder; others do.
+void CheckDataFlags(const CLI::App& app, const TrainOptions& options) {
+  const bool known = options.dataset == "mnist" || options.dataset == "fashion-mnist";
+  if (options.dataset == "none") {
+    if (options.init.empty()) throw CLI::ValidationError("--dataset", "none goes with --init only");
+  } else if (!known && options.data_dir.empty()) {
+    throw CLI::ValidationError("--dataset", "'" + options.dataset +
+                                                "' is not mnist, fashion-mnist or none: its folder must be named with "
+                                                "--data-dir");
+  }
+  if (!app.get_subcommands().empty() && !known) {
+    throw CLI::ValidationError("--dataset", "must be mnist or fashion-mnist here");
+  }
 }
 
 // Prints help, the version or what is wrong; the exit code.
@@ -128,6 +151,7 @@ ParsedFlags ParseFlags(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty() && flags.train.out.empty()) throw CLI::RequiredError("--out");
+    CheckDataFlags(app, flags.train);
   } catch (const CLI::ParseError& error) {
     if (*fetch) fetch->description(kFetchExamples);  // only in its own help, not in the list of commands
     if (*evaluate) evaluate->description(kEvaluateExamples);
@@ -136,6 +160,11 @@ ParsedFlags ParseFlags(int argc, char** argv) {
   }
   if (*fetch) flags.command = Command::kFetch;
   if (*evaluate) flags.command = Command::kEvaluate;
+  if (!flags.train.init.empty()) {
+    const Recipe fine = FineTuningRecipe();
+    flags.train.recipe.peak_learning_rate = fine.peak_learning_rate;
+    if (app.count("--epochs") == 0) flags.train.recipe.epochs = fine.epochs;
+  }
   if (flags.train.data_dir.empty()) {
     flags.train.data_dir = DefaultDataDir(*fetch ? flags.fetch_set : flags.train.dataset);
   }

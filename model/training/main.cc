@@ -69,6 +69,7 @@ absl::Status Run(const Flags& flags) {
       return Evaluate(flags);
     case Command::kTrain:
       StopOnSignals();
+      std::signal(SIGPIPE, SIG_IGN);  // who reads the events may go; the training goes on
       return RunTraining(flags.train, &stop_requested);
   }
   return absl::OkStatus();

@@ -9,6 +9,8 @@
 
 namespace digit {
 
+Recipe FineTuningRecipe() { return Recipe{.epochs = 2, .peak_learning_rate = 1e-4f}; }
+
 float LearningRate(const Recipe& recipe, int64_t step, int64_t total_steps) {
   constexpr double kPi = 3.14159265358979323846;
   constexpr double kStartDivisor = 25;

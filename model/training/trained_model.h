@@ -20,8 +20,8 @@ struct DatasetInfo {
   Framing framing = Framing::kMnist;
 };
 
-// "mnist" or "fashion-mnist"; INVALID_ARGUMENT lists what there is.
-absl::StatusOr<DatasetInfo> DatasetInfoOf(absl::string_view name);
+// "mnist", "fashion-mnist", or any other name, whose labels are taken to be 0 to 9.
+DatasetInfo DatasetInfoOf(absl::string_view name);
 
 struct ModelInputs {
   DatasetInfo dataset;

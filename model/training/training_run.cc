@@ -16,53 +16,25 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "model/dataset/digit_generator.h"
+#include "model/engine/model.h"
 #include "model/training/calibration.h"
 #include "model/training/checkpoint.h"
 #include "model/training/evaluation.h"
+#include "model/training/event_writer.h"
+#include "model/training/network_file.h"
 #include "model/training/progress.h"
 #include "model/training/report.h"
 #include "model/training/trained_model.h"
+#include "model/training/training_data.h"
 
 namespace digit {
 namespace {
 
-struct Data {
-  TrainValidation train;
-  std::optional<LabeledImages> test;
-};
-
-absl::Status CheckLabels(const LabeledImages& images, absl::string_view what) {
-  for (uint8_t label : images.labels) {
-    if (label >= kDigitCnnClasses) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(what, " have the label ", label, ", the network knows 0 to ", kDigitCnnClasses - 1));
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<Data> ReadData(const TrainOptions& options) {
-  ASSIGN_OR_RETURN(const LabeledImages all, ReadIdxFolder(options.data_dir, Split::kTrain));
-  RETURN_IF_ERROR(CheckLabels(all, "training pictures"));
-  Data data;
-  data.train = SplitOffValidation(all, ValidationImages(all.size()));
-  if (data.train.train.size() < options.recipe.batch_images || data.train.validation.size() == 0) {
-    return absl::InvalidArgumentError(absl::StrCat("'", options.data_dir, "' holds ", all.size(),
-                                                   " training pictures, too few for a batch of ",
-                                                   options.recipe.batch_images, " and validation"));
-  }
-  absl::StatusOr<LabeledImages> test = ReadIdxFolder(options.data_dir, Split::kTest);
-  if (test.ok()) {
-    RETURN_IF_ERROR(CheckLabels(*test, "test pictures"));
-    data.test = *std::move(test);
-    RETURN_IF_ERROR(CheckDataset(options.dataset, *data.test));
-  } else if (!absl::IsNotFound(test.status())) {
-    return test.status();
-  } else {
-    std::fprintf(stderr, "no test pictures in %s: the model will say nothing of its accuracy on them\n",
-                 options.data_dir.c_str());
-  }
-  return data;
+// The labels and the framing of any model; it need not be the digit network.
+absl::StatusOr<ModelSpec> ReadSpec(const std::string& path) {
+  ASSIGN_OR_RETURN(const Model model, LoadModel(path));
+  if (!model.spec.labels.empty()) return model.spec;
+  return DefaultSpec(kDigitCnnClasses);
 }
 
 // Finds out before hours of training, by making a file and removing it, that `path` could not be written afterwards.
@@ -99,11 +71,14 @@ absl::Status CheckPaths(const TrainOptions& options) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<TrainingState> StartOrResume(const TrainOptions& options, const RunIdentity& identity) {
+absl::StatusOr<TrainingState> StartOrResume(const TrainOptions& options, const RunIdentity& identity,
+                                            const std::optional<NetworkFile>& begin_with) {
   absl::StatusOr<TrainingState> loaded = LoadCheckpoint(options.checkpoint, identity);
   if (absl::IsNotFound(loaded.status())) {
     if (options.resume) std::fprintf(stderr, "no checkpoint yet, starting from the beginning\n");
-    return InitialState(options.recipe.seed);
+    TrainingState state = InitialState(options.recipe.seed);
+    if (begin_with.has_value()) state.weight = state.average = FromNetwork(begin_with->weights);
+    return state;
   }
   if (!options.resume) {
     return absl::FailedPreconditionError(absl::StrCat("'", options.checkpoint,
@@ -130,12 +105,14 @@ void FinishEpoch(const LabeledImages& validation, int threads, int64_t images, T
 }
 
 // All epochs that are left.
-absl::Status Train(const TrainOptions& options, const Data& data, const RunIdentity& identity,
-                   const std::atomic<bool>* stop, TrainingState* state) {
+absl::Status Train(const TrainOptions& options, const TrainingData& data, const RunIdentity& identity,
+                   const std::atomic<bool>* stop, EventWriter* events, TrainingState* state) {
   const Recipe& recipe = options.recipe;
   const int64_t steps = StepsPerEpoch(recipe, data.train.train.size());
   const int pool = recipe.non_digits == 0 ? 0 : std::min(kTrainingNonDigits, data.train.train.size());
   const std::vector<uint8_t> non_digits = DigitGenerator(kTrainingNonDigitSeed).DrawManyNonDigits(pool);
+  const int64_t images = steps * (recipe.batch_images - recipe.non_digits);
+  events->Started(recipe.epochs, steps, data.train.train.size());
   Progress progress(stderr, ShowsProgressBar(STDERR_FILENO), recipe.epochs, steps);
   while (state->step < steps * recipe.epochs) {
     const double seconds_before = state->seconds;
@@ -145,6 +122,7 @@ absl::Status Train(const TrainOptions& options, const Data& data, const RunIdent
         recipe, data.train.train, non_digits, options.threads,
         [&](int64_t step) {
           progress.Step(step, seconds());
+          events->Step(*state, recipe.batch_images - recipe.non_digits, seconds());
           return !stop->load();
         },
         state);
@@ -152,8 +130,9 @@ absl::Status Train(const TrainOptions& options, const Data& data, const RunIdent
     const bool epoch_done =
         state->step % steps == 0 && state->step / steps > static_cast<int64_t>(state->history.size());
     if (epoch_done) {
-      FinishEpoch(data.train.validation, options.threads, steps * (recipe.batch_images - recipe.non_digits), state);
+      FinishEpoch(data.train.validation, options.threads, images, state);
       progress.EpochDone(static_cast<int>(state->history.size()), state->history.back());
+      events->EpochDone(static_cast<int>(state->history.size()), state->history.back());
     }
     RETURN_IF_ERROR(SaveCheckpoint(options.checkpoint, identity, *state));
     if (stop->load()) {
@@ -164,10 +143,10 @@ absl::Status Train(const TrainOptions& options, const Data& data, const RunIdent
   return absl::OkStatus();
 }
 
-absl::Status Finish(const TrainOptions& options, const Data& data, const RunIdentity& identity,
-                    const TrainingState& state) {
+absl::Status Finish(const TrainOptions& options, const DatasetInfo& dataset, const TrainingData& data,
+                    const RunIdentity& identity, const TrainingState& state) {
   ModelInputs inputs;
-  ASSIGN_OR_RETURN(inputs.dataset, DatasetInfoOf(options.dataset));
+  inputs.dataset = dataset;
   inputs.identity = identity;
   inputs.validation = &data.train.validation;
   inputs.test = data.test.has_value() ? &*data.test : nullptr;
@@ -196,19 +175,37 @@ absl::Status Finish(const TrainOptions& options, const Data& data, const RunIden
 
 }  // namespace
 
-int ValidationImages(int all_images) {
-  constexpr int kValidationImages = 5000;
-  return std::min(kValidationImages, all_images / 12);  // a twelfth, as 5,000 is of MNIST's 60,000
-}
-
 absl::Status RunTraining(TrainOptions options, const std::atomic<bool>* stop) {
-  ASSIGN_OR_RETURN(const DatasetInfo dataset, DatasetInfoOf(options.dataset));
+  std::optional<NetworkFile> begin_with;
+  if (!options.init.empty()) {
+    ASSIGN_OR_RETURN(begin_with, ReadNetworkFile(options.init));
+  }
+  DatasetInfo dataset = DatasetInfoOf(options.dataset);
+  std::optional<ModelSpec> like;
+  if (begin_with.has_value()) like = begin_with->spec;
+  if (!options.like.empty()) {
+    ASSIGN_OR_RETURN(like, ReadSpec(options.like));
+  }
+  if (like.has_value()) {
+    dataset.labels = like->labels;
+    dataset.framing = like->framing;
+  }
+  if (dataset.labels.size() != kDigitCnnClasses) {
+    return absl::InvalidArgumentError(absl::StrCat("the model to be trained has ", dataset.labels.size(),
+                                                   " labels, the digit network has ", kDigitCnnClasses));
+  }
   if (dataset.framing != Framing::kMnist) options.recipe.non_digits = 0;  // what is no digit may well be one of these
   RETURN_IF_ERROR(Validate(options.recipe));
   RETURN_IF_ERROR(CheckPaths(options));
-  ASSIGN_OR_RETURN(const Data data, ReadData(options));
-  const RunIdentity identity = {Describe(options.recipe), options.recipe.seed, DigestOf(data.train.train)};
-  ASSIGN_OR_RETURN(TrainingState state, StartOrResume(options, identity));
+  ASSIGN_OR_RETURN(const TrainingData data, ReadTrainingData({.dataset = options.dataset,
+                                                              .data_dir = options.data_dir,
+                                                              .corrections = options.corrections,
+                                                              .batch_images = options.recipe.batch_images}));
+  RunIdentity identity = {Describe(options.recipe), options.recipe.seed, DigestOf(data.train.train)};
+  if (begin_with.has_value()) {
+    absl::StrAppend(&identity.recipe, ", beginning with the weights of ", begin_with->sha256.substr(0, 12));
+  }
+  ASSIGN_OR_RETURN(TrainingState state, StartOrResume(options, identity, begin_with));
   if (options.resume && state.step == 0 && std::filesystem::exists(options.out)) {
     return absl::FailedPreconditionError(absl::StrCat("nothing to resume: there is no checkpoint '", options.checkpoint,
                                                       "', and '", options.out,
@@ -216,8 +213,11 @@ absl::Status RunTraining(TrainOptions options, const std::atomic<bool>* stop) {
   }
   std::fprintf(stderr, "training on %d pictures, validating on %d, %d thread(s), seed %lld\n", data.train.train.size(),
                data.train.validation.size(), options.threads, static_cast<long long>(options.recipe.seed));
-  RETURN_IF_ERROR(Train(options, data, identity, stop, &state));
-  return Finish(options, data, identity, state);
+  EventWriter events(options.events_fd);
+  RETURN_IF_ERROR(Train(options, data, identity, stop, &events, &state));
+  RETURN_IF_ERROR(Finish(options, dataset, data, identity, state));
+  events.Done(data.train.validation.size(), state.history.back().validation_accuracy);
+  return absl::OkStatus();
 }
 
 }  // namespace digit

@@ -13,7 +13,11 @@ struct TrainOptions {
   std::string out;  // the .pt file
   std::string dataset = "mnist";
   std::string data_dir;
-  std::string checkpoint;  // written after every epoch, removed when the model is written
+  std::string corrections;  // a folder (ReadTrainingData); empty: none
+  std::string init;         // a model file of the digit network to begin with; empty: random weights
+  std::string like;         // a model file whose labels and framing the new one has; empty: `init`'s or the data set's
+  int events_fd = -1;       // where training_events.h goes; -1: nowhere
+  std::string checkpoint;   // written after every epoch, removed when the model is written
   bool resume = false;
   std::string report;  // an HTML file; empty: none
   int threads = 1;
@@ -25,8 +29,5 @@ struct TrainOptions {
 // errors of reading data and writing files, or FAILED_PRECONDITION when a checkpoint is in the way or belongs to
 // another run.
 absl::Status RunTraining(TrainOptions options, const std::atomic<bool>* stop);
-
-// The pictures held out of training: the last 5,000, fewer of a small set.
-int ValidationImages(int all_images);
 
 }  // namespace digit

@@ -26,8 +26,9 @@ def named_paths(text):
 class ReadmeTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
+        cls.state = tempfile.TemporaryDirectory()
         cls.daemon = subprocess.Popen([f"{BIN}/digitd", "--model", "model/pretrained/mnist.pt", "--listen",
-                                       "127.0.0.1:0"], stderr=subprocess.PIPE, text=True)
+                                       "127.0.0.1:0", "--state-dir", cls.state.name], stderr=subprocess.PIPE, text=True)
         for line in cls.daemon.stderr:
             if found := re.search(r" serving address=(\S+)", line):
                 cls.address = found[1]
@@ -38,6 +39,7 @@ class ReadmeTest(unittest.TestCase):
     def tearDownClass(cls):
         cls.daemon.send_signal(signal.SIGTERM)
         cls.daemon.communicate(timeout=60)
+        cls.state.cleanup()
 
     def run_blocks(self, readme, at_least):
         blocks = tested_blocks((ROOT / readme).read_text(encoding="utf-8"))
@@ -55,10 +57,10 @@ class ReadmeTest(unittest.TestCase):
                 self.assertRegex(result.stdout, r"\b7\b|serving")
 
     def test_the_english_commands_work(self):
-        self.run_blocks("README.md", 2)
+        self.run_blocks("README.md", 3)
 
     def test_the_chinese_commands_work(self):
-        self.run_blocks("README.zh-CN.md", 2)
+        self.run_blocks("README.zh-CN.md", 3)
 
     def test_the_end_of_the_quickstart_is_what_it_prints(self):
         def recognize(*files):

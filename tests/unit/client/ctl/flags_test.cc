@@ -75,6 +75,43 @@ TEST_F(FlagsTest, KnowsItsCommands) {
   EXPECT_EQ(Parsed({"version"}).command, Command::kVersion);
 }
 
+TEST_F(FlagsTest, FeedbackAddTakesAPictureAndWhatIsRight) {
+  const Flags flags = Parsed({"feedback", "add", "img.png", "--label", "7", "--answered", "1", "--model", "m",
+                              "--version", "3", "--source", "ada", "-o", "json"});
+  EXPECT_EQ(flags.command, Command::kFeedbackAdd);
+  EXPECT_THAT(flags.files, ElementsAre("img.png"));
+  EXPECT_EQ(flags.feedback.label, "7");
+  EXPECT_EQ(flags.feedback.answered, "1");
+  EXPECT_EQ(flags.feedback.source, "ada");
+  EXPECT_EQ(flags.model, "m");
+  EXPECT_EQ(flags.model_version, "3");
+  EXPECT_EQ(flags.output, OutputFormat::kJson);
+  EXPECT_TRUE(Parsed({"feedback", "add", "img.png", "--not-a-digit"}).feedback.not_a_digit);
+  EXPECT_THAT(Refusal({"feedback", "add", "img.png"}), HasSubstr("--label LABEL or --not-a-digit is needed"));
+  EXPECT_THAT(Refusal({"feedback", "add", "img.png", "--label", "7", "--not-a-digit"}), HasSubstr("excludes"));
+  EXPECT_THAT(Refusal({"feedback", "add", "--label", "7"}), HasSubstr("PICTURE is required"));
+}
+
+TEST_F(FlagsTest, FeedbackListExportAndReview) {
+  const Flags list = Parsed({"feedback", "list", "--state", "pending", "--limit", "5", "--show"});
+  EXPECT_EQ(list.command, Command::kFeedbackList);
+  EXPECT_EQ(list.feedback.state, "pending");
+  EXPECT_EQ(list.feedback.limit, 5);
+  EXPECT_TRUE(list.show);
+  const Flags exported = Parsed({"feedback", "export", "--out", "folder", "--force"});
+  EXPECT_EQ(exported.command, Command::kFeedbackExport);
+  EXPECT_EQ(exported.feedback.out, "folder");
+  EXPECT_TRUE(exported.force);
+  const Flags review = Parsed({"feedback", "review", "reject", "3", "5"});
+  EXPECT_EQ(review.command, Command::kFeedbackReview);
+  EXPECT_EQ(review.feedback.decision, "reject");
+  EXPECT_THAT(review.feedback.ids, ElementsAre(3, 5));
+  EXPECT_THAT(Refusal({"feedback", "review", "maybe", "3"}), HasSubstr("maybe"));
+  EXPECT_THAT(Refusal({"feedback", "review", "accept", "x"}), HasSubstr("x"));
+  EXPECT_THAT(Refusal({"feedback", "list", "--show", "-o", "json"}), HasSubstr("--show draws for people"));
+  EXPECT_EQ(Parsed({"model", "stats", "m", "-o", "json"}).command, Command::kStats);
+}
+
 TEST_F(FlagsTest, WrongUsageIsOneLineThatSaysWhat) {
   EXPECT_THAT(Refusal({}), HasSubstr("a command is needed"));
   EXPECT_THAT(Refusal({"recognise", "a.png"}), HasSubstr("'recognise' is unknown"));

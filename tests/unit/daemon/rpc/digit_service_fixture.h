@@ -1,9 +1,12 @@
 // The real DigitServiceImpl on port 0, a real client, a FakeEngine.
 #pragma once
 
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <string>
 
+#include "daemon/feedback/sqlite_feedback_store.h"
 #include "daemon/rpc/digit_service.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/server.h"
@@ -43,7 +46,10 @@ class DigitServiceTest : public ::testing::Test {
     channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials());
     stub_ = v1::DigitService::NewStub(channel_);
   }
-  void TearDown() override { server_->Shutdown(); }
+  void TearDown() override {
+    server_->Shutdown();
+    std::filesystem::remove_all(scratch_);
+  }
 
   FakeEngineFactory engines_;
   std::unique_ptr<Pool> pool_ =
@@ -52,6 +58,13 @@ class DigitServiceTest : public ::testing::Test {
   DecodePool decode_pool_{{.threads = 1}};
   Recognizer recognizer_{{}, &registry_, &decode_pool_};
   ModelLoader loader_{{.registry = &registry_}};
+  char scratch_name_[32] = "/tmp/digit-service.XXXXXX";
+  const std::string scratch_ = mkdtemp(scratch_name_);
+  StateFolder state_{scratch_ + "/state"};
+  SqliteFeedbackStore feedback_{SqliteFeedbackStore::Options{.folder = &state_}};
+  Corrections corrections_{
+      Corrections::Options{.registry = &registry_, .decode_pool = &decode_pool_, .store = &feedback_}};
+  Trainings trainings_{Trainings::Options{.state = &state_, .trainer = "/nowhere/digit-train"}};
   SimulatedClock clock_{SteadyClock()->Now()};  // the pool has the real one
   DigitServiceImpl service_{{.max_unanswered_images = 8,
                              .max_unanswered_bytes = kMaxUnansweredBytes,
@@ -59,7 +72,9 @@ class DigitServiceTest : public ::testing::Test {
                              .clock = &clock_},
                             &recognizer_,
                             &registry_,
-                            &loader_};
+                            &loader_,
+                            &corrections_,
+                            &trainings_};
   std::unique_ptr<grpc::Server> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::DigitService::Stub> stub_;

@@ -250,7 +250,7 @@ TEST_F(RecognizeStreamTest, EndStopsABusyStreamWithoutAHoleInItsAnswers) {
   for (int round = 0; round < 20; ++round) {
     DigitServiceImpl::Options options;
     options.max_unanswered_images = 8;
-    DigitServiceImpl service(options, &recognizer_, &registry_, &loader_);
+    DigitServiceImpl service(options, &recognizer_, &registry_, &loader_, &corrections_, &trainings_);
     grpc::ServerBuilder builder;
     builder.RegisterService(&service);
     const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();

@@ -26,6 +26,18 @@ std::string ErrorOf(const std::string& images, const std::string& labels) {
   return std::string(result.status().message());
 }
 
+TEST(IdxTest, WhatIsFormattedParsesToTheSame) {
+  LabeledImages images;
+  for (int i = 0; i < 300; ++i) {
+    images.pixels.insert(images.pixels.end(), kImagePixels, static_cast<uint8_t>(i));
+    images.labels.push_back(static_cast<uint8_t>(i % 256));
+  }
+  const absl::StatusOr<LabeledImages> parsed = Parse(FormatIdxImages(images), FormatIdxLabels(images));
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->pixels, images.pixels);
+  EXPECT_EQ(parsed->labels, images.labels);
+}
+
 class IdxFolderTest : public ::testing::Test {
  protected:
   IdxFolderTest() {
