@@ -6,7 +6,7 @@ From standard input to standard output:
   group (fsGroup).
 - What a Secret holds is written plainly, for Podman does not decode it.
 - Ports of containers go: Podman would publish each on this machine, where two pods cannot both have it.
-- A Job becomes a Pod that is not started again.
+- A StatefulSet becomes a Deployment whose claims are empty folders, a Job a Pod that is not started again.
 - What is asked from the downward API is said here.
 - Init containers stay after their work: Podman fails when it removes them too early.
 --env adds to every container. Services, budgets, gRPC probes and preStop Podman leaves out by itself.
@@ -33,7 +33,7 @@ def adapt_container(container, environment):
 
 
 def adapt_volume(volume, folders):
-    if "secret" in volume or "emptyDir" in volume:
+    if "secret" in volume:
         return volume
     return {"name": volume["name"], "hostPath": {"path": folders[volume["name"]], "type": "Directory"}}
 
@@ -43,7 +43,7 @@ def adapt(document, folders, environment):
         return None
     if document["kind"] == "Secret":
         document["data"] = {key: base64.b64decode(value).decode() for key, value in document["data"].items()}
-    if document["kind"] not in ("Deployment", "Job"):
+    if document["kind"] not in ("StatefulSet", "Job"):
         return document
     metadata = document["metadata"]
     metadata["annotations"] = {"io.podman.annotations.init.container.type": "always"}
@@ -51,7 +51,13 @@ def adapt(document, folders, environment):
     for container in pod["containers"] + pod.get("initContainers", []):
         adapt_container(container, environment)
     pod["volumes"] = [adapt_volume(volume, folders) for volume in pod["volumes"]]
-    if document["kind"] == "Job":
+    if document["kind"] == "StatefulSet":
+        document["kind"] = "Deployment"
+        claims = document["spec"].pop("volumeClaimTemplates")
+        pod["volumes"] += [{"name": claim["metadata"]["name"], "emptyDir": {}} for claim in claims]
+        for field in ("serviceName", "podManagementPolicy"):
+            del document["spec"][field]
+    else:
         pod["restartPolicy"] = "Never"
         document = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": pod}
     return document

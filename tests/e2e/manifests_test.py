@@ -45,11 +45,13 @@ class ManifestsTest(unittest.TestCase):
         return found[0]
 
     def pods(self):
-        """(folder, pod spec) of everything that runs."""
+        """(folder, pod spec) of everything that runs; the volumes are also those that a pod gets of its own."""
         for folder, documents in self.built.items():
             for document in documents:
-                if document["kind"] in ("Deployment", "Job"):
-                    yield folder, document["spec"]["template"]["spec"]
+                if document["kind"] in ("StatefulSet", "Job"):
+                    claims = document["spec"].get("volumeClaimTemplates", [])
+                    pod = document["spec"]["template"]["spec"]
+                    yield folder, {**pod, "volumes": pod["volumes"] + [claim["metadata"] for claim in claims]}
 
     def daemons(self):
         """(folder, pod spec, container, environment) of every digitd."""
@@ -122,8 +124,10 @@ class ManifestsTest(unittest.TestCase):
 
     def test_service_and_budget_select_the_pods(self):
         for folder in FOLDERS[:3]:
-            labels = self.one(folder, "Deployment")["spec"]["template"]["metadata"]["labels"]
-            self.assertEqual(self.one(folder, "Deployment")["spec"]["selector"]["matchLabels"], labels)
+            labels = self.one(folder, "StatefulSet")["spec"]["template"]["metadata"]["labels"]
+            self.assertEqual(self.one(folder, "StatefulSet")["spec"]["selector"]["matchLabels"], labels)
+            self.assertEqual(self.one(folder, "StatefulSet")["spec"]["serviceName"],
+                             self.one(folder, "Service")["metadata"]["name"])
             self.assertEqual(self.one(folder, "Service")["spec"]["selector"], labels)
             self.assertEqual(self.one(folder, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"], labels)
 
@@ -137,7 +141,7 @@ class ManifestsTest(unittest.TestCase):
         configmap = self.one("model-configmap", "ConfigMap")
         self.assertEqual(list(configmap["binaryData"]), ["mnist.pt"])
         self.assertLess(os.path.getsize(MODEL), CONFIGMAP_LIMIT)
-        pod = self.one("model-configmap", "Deployment")["spec"]["template"]["spec"]
+        pod = self.one("model-configmap", "StatefulSet")["spec"]["template"]["spec"]
         self.assertIn(configmap["metadata"]["name"],
                       [volume["configMap"]["name"] for volume in pod["volumes"] if "configMap" in volume])
 
