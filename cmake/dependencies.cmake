@@ -13,6 +13,7 @@ if(DIGIT_BUILD_SERVING)
   find_package(gRPC REQUIRED)       # 1.51: the RPC runtime
   find_package(PkgConfig REQUIRED)
   pkg_check_modules(LEPTONICA REQUIRED IMPORTED_TARGET lept)  # 1.82: image decoding and area scaling
+  pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-pull)  # 1.0: metrics over HTTP
   find_package(SQLite3 REQUIRED)    # 3.40: corrections
 endif()
 if(DIGIT_BUILD_TORCH)

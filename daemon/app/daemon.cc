@@ -1,6 +1,5 @@
 #include "daemon/app/daemon.h"
 
-#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -8,16 +7,17 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/build_info.h"
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/state_folder.h"
 #include "base/status.h"
+#include "base/telemetry/metrics_server.h"
 #include "base/threads.h"
+#include "daemon/app/admin_token.h"
+#include "daemon/app/daemon_metrics.h"
 #include "daemon/app/listen_address.h"
 #include "daemon/app/reflection.h"
 #include "daemon/app/stream_drain.h"
@@ -85,22 +85,6 @@ void RouteLibraryLogs() {
   });
 }
 
-// The first line of the file; empty when there is none to read.
-absl::StatusOr<std::string> ReadAdminToken(const std::string& path) {
-  if (path.empty()) return std::string();
-  constexpr int64_t kMaxBytes = 4096;
-  ASSIGN_OR_RETURN(const std::string content, ReadFile(path, kMaxBytes));
-  const absl::string_view line = absl::StripAsciiWhitespace(absl::string_view(content).substr(0, content.find('\n')));
-  constexpr size_t kFewest = 16;
-  if (!std::all_of(line.begin(), line.end(), [](char c) { return c > ' ' && c < 127; })) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("admin token file '", path, "': its first line must be letters, digits and signs of ASCII alone"));
-  }
-  if (line.size() >= kFewest) return std::string(line);
-  return absl::InvalidArgumentError(absl::StrCat("admin token file '", path, "': its first line has ", line.size(),
-                                                 " characters, must have at least ", kFewest));
-}
-
 absl::StatusOr<LabeledImages> ReadGateImages(const std::string& folder) {
   ASSIGN_OR_RETURN(const LabeledImages all, ReadIdxFolder(folder, Split::kTrain));
   return SplitOffValidation(all).validation;
@@ -136,6 +120,7 @@ absl::StatusOr<Policies> PoliciesOf(const DaemonConfig& config) {
 // In order of construction; destroyed in reverse.
 struct Daemon::Parts {
   DaemonConfig config;
+  std::unique_ptr<DaemonMetrics> metrics;  // null: off
   std::unique_ptr<EngineFactory> engines;
   std::unique_ptr<Pool> pool;
   std::unique_ptr<StateFolder> state;
@@ -150,6 +135,7 @@ struct Daemon::Parts {
   std::unique_ptr<DigitServiceImpl> service;
   Mutex health_mu;
   HealthServiceImpl health;
+  std::unique_ptr<MetricsServer> metrics_server;
   std::unique_ptr<grpc::Server> server;
 
   // Any thread; the last one to enter has the newest state.
@@ -174,6 +160,9 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
   RouteLibraryLogs();
   InitImageLibrary();
   RETURN_IF_ERROR(CheckListenAddress(config.listen));
+  if (!config.metrics_listen.empty()) {
+    RETURN_IF_ERROR(CheckListenAddress(config.metrics_listen, "--metrics-listen", IpVersion::kFour));
+  }
   ASSIGN_OR_RETURN(std::vector<Device> devices, ParseDeviceList(config.devices));
   ASSIGN_OR_RETURN(const std::string admin_token, ReadAdminToken(config.admin_token_file));
   for (const std::string& text : config.gate_data) {  // at the start, so that a mistake is found there
@@ -184,8 +173,11 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
   std::unique_ptr<Daemon> daemon(new Daemon);
   Parts& parts = *daemon->parts_;
   parts.config = config;
+  if (!config.metrics_listen.empty()) parts.metrics = std::make_unique<DaemonMetrics>();
+  DaemonMetrics* const metrics = parts.metrics.get();
   parts.engines = MakeEngineFactory({.engine = EngineChoiceOf(config.engine)});
   Pool::Options pool_options = PoolOptionsOf(config, std::move(devices), parts.engines.get());
+  pool_options.metrics = metrics ? &metrics->models : nullptr;
   pool_options.on_serving_change = [&parts] { parts.UpdateHealth(); };
   pool_options.on_engine_failure = [&parts](const PlacedModel& placed, const absl::Status& why) {
     parts.loader->RollbackFailing(placed, why);  // nothing runs before it is there
@@ -206,10 +198,12 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
   RETURN_IF_ERROR(daemon->LoadModels(now));
   parts.loader = std::make_unique<ModelLoader>(ModelLoader::Options{.registry = parts.registry.get(),
                                                                     .wall_time = [] { return absl::Now(); },
-                                                                    .on_change = [&parts] { parts.UpdateHealth(); }});
+                                                                    .on_change = [&parts] { parts.UpdateHealth(); },
+                                                                    .metrics = metrics ? &metrics->reloads : nullptr});
   parts.decode_pool = std::make_unique<DecodePool>(
       DecodePool::Options{.threads = config.decode_threads > 0 ? config.decode_threads : UsableCores(),
-                          .max_queue_wait = config.max_queue_wait});
+                          .max_queue_wait = config.max_queue_wait,
+                          .metrics = metrics ? metrics->decode : DecodeMetrics()});
   parts.recognizer =
       std::make_unique<Recognizer>(Recognizer::Options{.max_images_per_call = config.max_images_per_call},
                                    parts.registry.get(), parts.decode_pool.get());
@@ -230,6 +224,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
           .max_unanswered_bytes = static_cast<size_t>(config.max_message_bytes),
           .max_call_bytes = size_t{16} * config.max_message_bytes,  // guess
           .access_log = config.access_log,
+          .metrics = metrics ? &metrics->rpc : nullptr,
           .authorizer = {.admin_token = admin_token, .listens_on_loopback = IsLoopbackAddress(config.listen)}},
       parts.recognizer.get(), parts.registry.get(), parts.loader.get(), parts.corrections.get(), parts.trainings.get());
 
@@ -237,6 +232,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
   // was accepted must come before refusing more, or both suffer: goodput at ten times the peak is 0.90 of the peak with
   // it and 0.82 without (tests/bench/overload).
   GiveWayToOtherThreads(3);
+  if (metrics) RETURN_IF_ERROR(daemon->ServeMetrics());
   if (config.reflection) RETURN_IF_ERROR(EnableReflection());
   grpc::ServerBuilder builder;
   LimitServer(config, &builder);
@@ -285,6 +281,14 @@ absl::Status Daemon::LoadModels(absl::Time now) {
   }
   // The default folder is not made before there is something to keep.
   if (!config.state_dir.empty()) registry.Save();
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::ServeMetrics() {
+  Parts& parts = *parts_;
+  parts.metrics->AddPulled(parts.pool.get(), parts.registry.get(), parts.decode_pool.get(), parts.service.get());
+  ASSIGN_OR_RETURN(parts.metrics_server, MetricsServer::Start(&parts.metrics->registry, parts.config.metrics_listen));
+  metrics_address_ = parts.metrics_server->address();
   return absl::OkStatus();
 }
 
@@ -370,6 +374,7 @@ void Daemon::Stop() {
     }
     parts.server->Wait();
   }
+  parts.metrics_server.reset();  // not before: how a drain goes can be watched
   // Every call has been answered or cut: nothing below is in use any more.
   parts.decode_pool.reset();
   if (parts.trainings != nullptr) parts.trainings->Stop();  // what it publishes is to be finished by the loader

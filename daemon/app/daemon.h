@@ -25,16 +25,19 @@ class Daemon {
 
   // "127.0.0.1:50051", with the port that was picked.
   const std::string& address() const { return address_; }
+  // The same of the metrics; empty: they are off.
+  const std::string& metrics_address() const { return metrics_address_; }
 
  private:
   Daemon();
   absl::Status LoadModels(absl::Time now);
+  absl::Status ServeMetrics();
   Trainings::Options TrainingsOptions();
   absl::Status StartWatching();
   struct Parts;
 
   std::unique_ptr<Parts> parts_;
-  std::string address_;
+  std::string address_, metrics_address_;
 };
 
 }  // namespace digit

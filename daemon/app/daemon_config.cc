@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "absl/algorithm/container.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -37,7 +39,7 @@ bool IsHostPort(absl::string_view text) {
   const size_t colon = text.rfind(':');
   int port = -1;
   return colon != absl::string_view::npos && colon > 0 && absl::SimpleAtoi(text.substr(colon + 1), &port) &&
-         port >= 0 && port <= 65535;
+         absl::c_all_of(text.substr(colon + 1), absl::ascii_isdigit) && port <= 65535;
 }
 
 void CheckModels(const std::vector<std::string>& models, bool has_folders, Problems* problems) {
@@ -79,6 +81,13 @@ absl::Status Validate(const DaemonConfig& config) {
   }
   if (!IsHostPort(config.listen)) {
     problems.Add("listen", absl::StrCat("'", config.listen, "' is not HOST:PORT with a port in 0..65535"));
+  }
+  if (!config.metrics_listen.empty() && !IsHostPort(config.metrics_listen)) {
+    problems.Add("metrics-listen",
+                 absl::StrCat("'", config.metrics_listen, "' is not HOST:PORT with a port in 0..65535"));
+  }
+  if (config.metrics_listen == config.listen && !absl::EndsWith(config.listen, ":0")) {
+    problems.Add("metrics-listen", absl::StrCat("'", config.listen, "' is the address of --listen"));
   }
   const auto devices = ParseDeviceList(config.devices);
   if (!devices.ok()) problems.Add("devices", devices.status().message().substr(std::string("devices: ").size()));
@@ -156,6 +165,7 @@ std::string FormatConfig(const DaemonConfig& config) {
   lines.Add("model-dir", config.model_dir);
   lines.Add("model-versions", config.model_versions);
   lines.Add("listen", config.listen);
+  lines.Add("metrics-listen", config.metrics_listen);
   lines.Add("devices", config.devices);
   lines.Add("replicas", config.replicas);
   lines.Add("engine", config.engine);

@@ -26,6 +26,7 @@ struct DaemonConfig {
   std::string model_dir;                    // of version folders, NAME/N/model.pt; empty: none
   std::vector<std::string> model_versions;  // as given, [NAME=]latest, all or N,N: what of model_dir is loaded
   std::string listen = "127.0.0.1:50051";   // HOST:PORT; port 0 picks one
+  std::string metrics_listen;               // the same, IPv4, for Prometheus; empty: nothing is counted or served
   std::string devices = "auto";
   int replicas = 0;             // executors per device; 0: one per usable core
   std::string engine = "auto";  // auto, cpu, torch

@@ -64,6 +64,9 @@ void AddOptions(CLI::App* app, DaemonConfig* config) {
       ->allow_extra_args(false);
   app->add_option("--listen", config->listen, "Address of the gRPC server; port 0 picks one and says it")
       ->type_name("HOST:PORT");
+  app->add_option("--metrics-listen", config->metrics_listen,
+                  "Address for Prometheus to scrape, http://HOST:PORT/metrics (usually port 9464; IPv4); default: off")
+      ->type_name("HOST:PORT");
   app->add_option("--devices", config->devices, "auto, cpu, or cuda:0,cuda:1")->type_name("LIST");
   app->add_option("--replicas", config->replicas, "Executors per device; 0: one per usable core")->type_name("N");
   app->add_option("--engine", config->engine, "auto, cpu or torch")->type_name("ENGINE");

@@ -13,9 +13,9 @@
 namespace digit {
 namespace {
 
-absl::Status CannotListen(const std::string& host_port, absl::string_view why) {
+absl::Status CannotListen(const std::string& host_port, absl::string_view why, absl::string_view flag) {
   return absl::UnavailableError(
-      absl::StrCat("cannot listen on ", host_port, ": ", why, "; choose another address with --listen HOST:PORT"));
+      absl::StrCat("cannot listen on ", host_port, ": ", why, "; choose another address with ", flag, " HOST:PORT"));
 }
 
 std::string Describe(int error, const std::string& port) {
@@ -44,7 +44,7 @@ int TryBind(const addrinfo& address) {
 
 }  // namespace
 
-absl::Status CheckListenAddress(const std::string& host_port) {
+absl::Status CheckListenAddress(const std::string& host_port, absl::string_view flag, IpVersion version) {
   const size_t colon = host_port.rfind(':');
   std::string host = host_port.substr(0, colon);
   const std::string port = host_port.substr(colon + 1);
@@ -52,19 +52,21 @@ absl::Status CheckListenAddress(const std::string& host_port) {
 
   addrinfo hints{};
   hints.ai_flags = AI_PASSIVE;
+  hints.ai_family = version == IpVersion::kFour ? AF_INET : AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   const int failure = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
   if (failure != 0) {
-    return CannotListen(host_port, absl::StrCat("'", host, "' is no address: ", ::gai_strerror(failure)));
+    const absl::string_view kind = version == IpVersion::kFour ? "no IPv4 address" : "no address";
+    return CannotListen(host_port, absl::StrCat("'", host, "' is ", kind, ": ", ::gai_strerror(failure)), flag);
   }
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> addresses(found, &::freeaddrinfo);
   int error = 0;
   for (const addrinfo* address = found; address != nullptr; address = address->ai_next) {
     error = TryBind(*address);
-    if (error == 0) return absl::OkStatus();  // gRPC listens on those that it can
+    if (error == 0) return absl::OkStatus();  // the servers listen on those that they can
   }
-  return CannotListen(host_port, Describe(error, port));
+  return CannotListen(host_port, Describe(error, port), flag);
 }
 
 }  // namespace digit

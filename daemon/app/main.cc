@@ -116,7 +116,12 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "digitd: %s\n", std::string(daemon.status().message()).c_str());
     return daemon.status().code() == absl::StatusCode::kUnavailable ? kExitListen : kExitModel;
   }
-  LogInfo("serving", {{"address", (*daemon)->address()}, {"build", BuildId()}});
+  if ((*daemon)->metrics_address().empty()) {
+    LogInfo("serving", {{"address", (*daemon)->address()}, {"build", BuildId()}});
+  } else {
+    LogInfo("serving",
+            {{"address", (*daemon)->address()}, {"metrics", (*daemon)->metrics_address()}, {"build", BuildId()}});
+  }
   const int signal = stop_signals.Serve([&daemon] {
     LogInfo("reloading", {{"signal", "SIGHUP"}});
     (*daemon)->ReloadAll();

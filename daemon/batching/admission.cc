@@ -36,8 +36,10 @@ Prediction PredictWait(absl::Span<const absl::Duration> busy, absl::Duration ahe
   return prediction;
 }
 
-absl::Status Admit(const Prediction& prediction, const AdmissionLimits& limits, absl::Duration time_left) {
+absl::Status Admit(const Prediction& prediction, const AdmissionLimits& limits, absl::Duration time_left,
+                   Refusal* why) {
   if (prediction.wait > limits.max_queue_wait) {
+    *why = Refusal::kWait;
     return Refuse(absl::StrCat("overloaded: the request would wait ", Millis(prediction.wait), ", the limit is ",
                                Millis(limits.max_queue_wait)),
                   prediction.wait - limits.max_queue_wait);
@@ -45,6 +47,7 @@ absl::Status Admit(const Prediction& prediction, const AdmissionLimits& limits, 
   // An idle executor lets everything in: a model that was once measured too slow must get the chance to show better.
   const absl::Duration needed = prediction.finish * kDeadlineMargin;
   if (prediction.wait > absl::ZeroDuration() && needed > time_left) {
+    *why = Refusal::kDeadline;
     return Refuse(
         absl::StrCat("overloaded: the answer would take ", Millis(needed), ", the deadline is in ", Millis(time_left)),
         needed - time_left);

@@ -4,6 +4,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "daemon/batching/queue_metrics.h"
 
 namespace digit {
 
@@ -21,7 +22,7 @@ struct AdmissionLimits {
 };
 
 // OK, or RESOURCE_EXHAUSTED that names the limit and carries the time after which a retry would be let in
-// (base/retry_after.h). `time_left`: until the caller's deadline.
-absl::Status Admit(const Prediction& prediction, const AdmissionLimits& limits, absl::Duration time_left);
+// (base/retry_after.h); then `why` is kWait or kDeadline. `time_left`: until the caller's deadline.
+absl::Status Admit(const Prediction& prediction, const AdmissionLimits& limits, absl::Duration time_left, Refusal* why);
 
 }  // namespace digit

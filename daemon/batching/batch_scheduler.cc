@@ -31,6 +31,12 @@ class BatchScheduler::Queue {
     return sum * (static_cast<double>(images) / options.batching.max_batch_size / std::max(1, num_usable));
   }
 
+  // Counts it.
+  absl::Status Refuse(Refusal refusal, int images, absl::Status why) const {
+    options.metrics.CountRefused(refusal, images);
+    return why;
+  }
+
   const QueueOptions options;
   void* const owner;
   BatchFormer former;
@@ -43,12 +49,15 @@ class BatchScheduler::Queue {
 
 namespace {
 
-void AnswerDead(const Batch& batch) {
+void AnswerDead(const Batch& batch, const QueueMetrics& metrics) {
   for (const std::unique_ptr<Task>& task : batch.dead) {
-    task->Fail(task->cancelled() ? absl::CancelledError("the caller cancelled the request")
-                                 : absl::DeadlineExceededError("the deadline passed while the request waited"));
+    const bool cancelled = task->cancelled();
+    metrics.CountRefused(cancelled ? Refusal::kCancelled : Refusal::kExpired, task->num_images());
+    task->Fail(cancelled ? absl::CancelledError("the caller cancelled the request")
+                         : absl::DeadlineExceededError("the deadline passed while the request waited"));
   }
   for (const std::unique_ptr<Task>& task : batch.overdue) {
+    metrics.CountRefused(Refusal::kOverdue, task->num_images());
     task->Fail(WithRetryAfter(absl::ResourceExhaustedError("overloaded: the request waited longer than was foreseen"),
                               absl::Milliseconds(100)));
   }
@@ -65,7 +74,8 @@ absl::Status NoExecutorError(const std::string& name) {
 
 }  // namespace
 
-BatchScheduler::BatchScheduler(const Clock* clock, int num_executors) : clock_(clock), running_(num_executors) {}
+BatchScheduler::BatchScheduler(const Clock* clock, int num_executors)
+    : clock_(clock), running_(num_executors), busy_times_(num_executors) {}
 
 BatchScheduler::~BatchScheduler() {
   std::vector<std::unique_ptr<Task>> left;
@@ -91,8 +101,13 @@ absl::Status BatchScheduler::Submit(Queue* queue, absl::Span<std::unique_ptr<Tas
   const SteadyTime now = clock_->Now();
   int num_images = 0;
   for (const std::unique_ptr<Task>& task : tasks) num_images += task->num_images();
-  if (tasks[0]->cancelled()) return absl::CancelledError("the caller cancelled the request");
-  if (tasks[0]->deadline() <= now) return absl::DeadlineExceededError("the deadline passed before the request waited");
+  if (tasks[0]->cancelled()) {
+    return queue->Refuse(Refusal::kCancelled, num_images, absl::CancelledError("the caller cancelled the request"));
+  }
+  if (tasks[0]->deadline() <= now) {
+    return queue->Refuse(Refusal::kExpired, num_images,
+                         absl::DeadlineExceededError("the deadline passed before the request waited"));
+  }
   const TaskClass task_class = {tasks[0]->priority(), tasks[0]->flow()};
   bool any_executor_will_do;
   size_t num_executors;
@@ -123,19 +138,27 @@ absl::Status BatchScheduler::CheckAdmission(const Queue& queue, TaskClass task_c
 
 absl::Status BatchScheduler::CheckAdmissionLocked(const Queue& queue, TaskClass task_class, int num_images,
                                                   SteadyTime deadline, SteadyTime now) const {
-  if (shut_down_) return absl::UnavailableError("the server is shutting down");
-  if (queue.closed) return absl::UnavailableError(absl::StrCat(queue.options.name, " is being unloaded"));
-  if (queue.num_usable == 0) return NoExecutorError(queue.options.name);
+  if (shut_down_) {
+    return queue.Refuse(Refusal::kStopping, num_images, absl::UnavailableError("the server is shutting down"));
+  }
+  if (queue.closed) {
+    return queue.Refuse(Refusal::kStopping, num_images,
+                        absl::UnavailableError(absl::StrCat(queue.options.name, " is being unloaded")));
+  }
+  if (queue.num_usable == 0) {
+    return queue.Refuse(Refusal::kNoExecutor, num_images, NoExecutorError(queue.options.name));
+  }
   const int waiting = queue.former.num_images();
   // Choudhury & Hahne 1998, "Dynamic Queue Length Thresholds": no flow fills the queue so that others are refused.
   const int own_waiting = queue.former.NumImagesOf(task_class);
   if (own_waiting + num_images > queue.options.max_queued_images - waiting) {
-    return WithRetryAfter(
-        absl::ResourceExhaustedError(absl::StrCat(
-            "the queue of ", queue.options.name, " holds ", waiting, " images, ", own_waiting,
-            " of them this caller's; ", num_images, " more are too many for its limit of ",
-            queue.options.max_queued_images, ", of which one caller may take as many as it leaves free")),
-        std::max(absl::Milliseconds(1), queue.CostOf(num_images) / queue.num_usable));
+    absl::Status full = absl::ResourceExhaustedError(
+        absl::StrCat("the queue of ", queue.options.name, " holds ", waiting, " images, ", own_waiting,
+                     " of them this caller's; ", num_images, " more are too many for its limit of ",
+                     queue.options.max_queued_images, ", of which one caller may take as many as it leaves free"));
+    return queue.Refuse(
+        Refusal::kQueueFull, num_images,
+        WithRetryAfter(std::move(full), std::max(absl::Milliseconds(1), queue.CostOf(num_images) / queue.num_usable)));
   }
   absl::InlinedVector<absl::Duration, 16> busy;
   for (size_t i = 0; i < running_.size(); ++i) {
@@ -153,17 +176,20 @@ absl::Status BatchScheduler::CheckAdmissionLocked(const Queue& queue, TaskClass 
     cost_ahead += other->CostOf(theirs);
   }
   // What has to wait will have company by then: its batch takes as long as a full one.
-  const absl::Duration own = std::max(queue.CostOf(queue.options.batching.max_batch_size),
-                                      queue.CostOf(num_images) / queue.num_usable);
-  return Admit(PredictWait(busy, cost_ahead, own), {.max_queue_wait = queue.options.batching.max_queue_wait},
-               deadline - now);
+  const absl::Duration own =
+      std::max(queue.CostOf(queue.options.batching.max_batch_size), queue.CostOf(num_images) / queue.num_usable);
+  Refusal why = Refusal::kWait;
+  absl::Status status = Admit(PredictWait(busy, cost_ahead, own),
+                              {.max_queue_wait = queue.options.batching.max_queue_wait}, deadline - now, &why);
+  return status.ok() ? status : queue.Refuse(why, num_images, std::move(status));
 }
 
 bool BatchScheduler::TakeBatch(int executor, Work* work) {
   while (true) {
+    SteadyTime now;
     {
       MutexLock lock(&mu_);
-      SteadyTime now = clock_->Now();
+      now = clock_->Now();
       SteadyTime next_due;
       FinishRunning(executor, now);
       while (!TakeDue(executor, now, work, &next_due)) {
@@ -177,16 +203,24 @@ bool BatchScheduler::TakeBatch(int executor, Work* work) {
                               now + work->queue->costs[executor].Predict(work->batch.num_images)};
       }
     }
-    AnswerDead(work->batch);  // outside the lock: it calls out
+    const QueueMetrics& metrics = work->queue->options.metrics;
+    AnswerDead(work->batch, metrics);  // outside the lock: it calls out
     work->batch.dead.clear();
     work->batch.overdue.clear();
-    if (!work->batch.tasks.empty()) return true;
+    if (work->batch.tasks.empty()) continue;
+    if (metrics.wait != nullptr) {
+      for (const std::unique_ptr<Task>& task : work->batch.tasks) metrics.wait->Observe(now - task->entered());
+    }
+    return true;
   }
 }
 
 void BatchScheduler::FinishRunning(int executor, SteadyTime now) {
   Running& running = running_[executor];
-  if (running.queue != nullptr) running.queue->costs[executor].Observe(running.num_images, now - running.since);
+  if (running.queue != nullptr) {
+    running.queue->costs[executor].Observe(running.num_images, now - running.since);
+    busy_times_[executor] += now - running.since;
+  }
   running = {};
 }
 
@@ -199,6 +233,9 @@ void BatchScheduler::SetUsable(Queue* queue, int executor, bool usable) {
     if (queue->num_usable == 0) left = queue->former.TakeAll();
   }
   work_due_.NotifyAll();
+  for (const std::unique_ptr<Task>& task : left) {
+    queue->options.metrics.CountRefused(Refusal::kNoExecutor, task->num_images());
+  }
   FailAll(left, NoExecutorError(queue->options.name));
 }
 
@@ -267,6 +304,16 @@ int BatchScheduler::num_queued_images() const {
   int sum = 0;
   for (const std::shared_ptr<Queue>& queue : queues_) sum += queue->former.num_images();
   return sum;
+}
+
+int BatchScheduler::num_queued_images(const Queue& queue) const {
+  MutexLock lock(&mu_);
+  return queue.former.num_images();
+}
+
+std::vector<absl::Duration> BatchScheduler::busy_times() const {
+  MutexLock lock(&mu_);
+  return busy_times_;
 }
 
 }  // namespace digit

@@ -20,6 +20,7 @@
 #include "base/mutex.h"
 #include "daemon/batching/batch_former.h"
 #include "daemon/batching/cost_model.h"
+#include "daemon/batching/queue_metrics.h"
 
 namespace digit {
 
@@ -31,6 +32,7 @@ class BatchScheduler {
     CostModel cost;                 // what is known beforehand, from warm-up
     // Beyond this Submit() refuses; a flow may hold as much as it leaves free, so that others find room. Guess.
     int max_queued_images = 4096;
+    QueueMetrics metrics;
   };
   // One version's queue. Opaque; made by AddQueue, closed by CloseQueue.
   class Queue;
@@ -72,6 +74,9 @@ class BatchScheduler {
   void Shutdown() ABSL_LOCKS_EXCLUDED(mu_);
 
   int num_queued_images() const ABSL_LOCKS_EXCLUDED(mu_);
+  int num_queued_images(const Queue& queue) const ABSL_LOCKS_EXCLUDED(mu_);
+  // How long each executor has been at batches that are done, by executor.
+  std::vector<absl::Duration> busy_times() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   // What an executor is doing.
@@ -81,6 +86,7 @@ class BatchScheduler {
     SteadyTime since, expected_end;
   };
 
+  // Counts what it refuses.
   absl::Status CheckAdmissionLocked(const Queue& queue, TaskClass task_class, int num_images, SteadyTime deadline,
                                     SteadyTime now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FinishRunning(int executor, SteadyTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -95,7 +101,8 @@ class BatchScheduler {
 
   mutable Mutex mu_;
   CondVar work_due_;
-  std::vector<Running> running_ ABSL_GUARDED_BY(mu_);  // by executor
+  std::vector<Running> running_ ABSL_GUARDED_BY(mu_);            // by executor
+  std::vector<absl::Duration> busy_times_ ABSL_GUARDED_BY(mu_);  // by executor
   std::vector<std::shared_ptr<Queue>> queues_ ABSL_GUARDED_BY(mu_);
   size_t turn_ ABSL_GUARDED_BY(mu_) = 0;  // index into queues_: whose turn it is
   bool shut_down_ ABSL_GUARDED_BY(mu_) = false;

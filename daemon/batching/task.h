@@ -1,11 +1,13 @@
 // What waits in a queue. Batching knows how many images a task has and when it is dead, nothing else.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "base/clock.h"
 
 namespace digit {
@@ -57,6 +59,13 @@ class Task {
 };
 
 enum class CutReason { kNone, kIdleExecutor, kFull, kDelay };
+inline constexpr int kNumCutReasons = 4;
+
+// As logs and metrics call it.
+constexpr absl::string_view NameOf(CutReason reason) {
+  constexpr std::array<absl::string_view, kNumCutReasons> kNames = {"none", "idle", "full", "delay"};
+  return kNames[static_cast<size_t>(reason)];
+}
 
 struct Batch {
   std::vector<std::unique_ptr<Task>> tasks;    // in order of entry; to run

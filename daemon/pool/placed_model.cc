@@ -13,12 +13,14 @@ absl::Duration RepairPause(int failures) {
 }
 
 PlacedModel::PlacedModel(Pool* pool, std::shared_ptr<const Model> model,
-                         std::vector<std::unique_ptr<InferenceEngine>> engines, int max_batch_size)
+                         std::vector<std::unique_ptr<InferenceEngine>> engines, int max_batch_size,
+                         const ModelMetrics& metrics)
     : pool_(pool),
       model_(std::move(model)),
       max_batch_size_(max_batch_size),
       num_classes_(engines.front()->num_classes()),
       engine_name_(engines.front()->name()),
+      metrics_(metrics),
       engines_(std::move(engines)),
       num_working_(static_cast<int>(engines_.size())),
       failures_(engines_.size()) {
@@ -38,6 +40,8 @@ absl::Status PlacedModel::CheckAdmission(TaskClass task_class, int num_images, S
 }
 
 bool PlacedModel::anything_waits() const { return pool_->num_queued_images() > 0; }
+
+int PlacedModel::num_queued_images() const { return pool_->scheduler_.num_queued_images(*queue_); }
 
 std::vector<EngineState> PlacedModel::engine_states() const {
   MutexLock lock(&mu_);

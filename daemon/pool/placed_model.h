@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "daemon/batching/batch_scheduler.h"
+#include "daemon/pool/model_metrics.h"
 #include "model/engine/inference_engine.h"
 #include "model/engine/model.h"
 
@@ -44,6 +45,8 @@ class PlacedModel : public std::enable_shared_from_this<PlacedModel> {
   // Whether any image, of any model, waits for an executor.
   bool anything_waits() const;
 
+  int num_queued_images() const;  // of this version
+
   // Whether at least one engine works.
   bool serving() const { return num_working_.load(std::memory_order_relaxed) > 0; }
   std::vector<EngineState> engine_states() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -52,6 +55,7 @@ class PlacedModel : public std::enable_shared_from_this<PlacedModel> {
   int num_classes() const { return num_classes_; }
   absl::string_view engine_name() const { return engine_name_; }
   const std::vector<std::string>& executor_names() const;
+  const ModelMetrics& metrics() const { return metrics_; }
 
  private:
   friend class Pool;
@@ -61,13 +65,14 @@ class PlacedModel : public std::enable_shared_from_this<PlacedModel> {
   bool SetWorking(int executor, bool working, absl::string_view error) ABSL_LOCKS_EXCLUDED(mu_);
 
   PlacedModel(Pool* pool, std::shared_ptr<const Model> model, std::vector<std::unique_ptr<InferenceEngine>> engines,
-              int max_batch_size);
+              int max_batch_size, const ModelMetrics& metrics);
 
   Pool* const pool_;  // outlives this
   const std::shared_ptr<const Model> model_;
   const int max_batch_size_;
   const int num_classes_;
   const std::string engine_name_;
+  const ModelMetrics metrics_;
   // By executor. [i] is used by executor i while it is usable there, by the repair thread while it is not.
   std::vector<std::unique_ptr<InferenceEngine>> engines_;
   std::shared_ptr<BatchScheduler::Queue> queue_;

@@ -97,14 +97,17 @@ absl::StatusOr<std::shared_ptr<PlacedModel>> Pool::Place(const std::string& name
     RETURN_IF_ERROR(WarmUp(*engine, &cost));
     engines.push_back(std::move(engine));
   }
+  const ModelMetrics metrics =
+      options_.metrics == nullptr ? ModelMetrics() : options_.metrics->Of(name.substr(0, name.find('/')));
   std::shared_ptr<PlacedModel> placed(
-      new PlacedModel(this, std::move(model), std::move(engines), options_.max_batch_size));
+      new PlacedModel(this, std::move(model), std::move(engines), options_.max_batch_size, metrics));
   placed->queue_ = scheduler_.AddQueue({.name = absl::StrCat("model ", name),
                                         .batching = {.max_batch_size = options_.max_batch_size,
                                                      .max_queue_delay = options_.max_queue_delay,
                                                      .max_queue_wait = options_.max_queue_wait},
                                         .cost = cost,
-                                        .max_queued_images = options_.max_queued_images},
+                                        .max_queued_images = options_.max_queued_images,
+                                        .metrics = metrics.queue},
                                        placed.get());
   return placed;
 }
@@ -175,6 +178,8 @@ void Pool::RunBatch(int index, PlacedModel* placed, Batch* batch, std::vector<ui
   for (std::unique_ptr<Task>& task : batch->tasks) {
     const absl::Status why_not = WhyNotToRun(*task, report.started);
     if (!why_not.ok()) {
+      placed->metrics().queue.CountRefused(absl::IsCancelled(why_not) ? Refusal::kCancelled : Refusal::kExpired,
+                                           task->num_images());
       task->Fail(why_not);
       task = nullptr;
       continue;
@@ -186,6 +191,7 @@ void Pool::RunBatch(int index, PlacedModel* placed, Batch* batch, std::vector<ui
   if (report.batch_size == 0) return;
   const absl::Status status = Infer(engine, report.batch_size, pixels, scores);
   report.compute = options_.clock->Now() - report.started;
+  placed->metrics().CountBatch(report.batch_size, report.reason, report.compute);
   if (!status.ok()) TakeOut(index, placed, status);
   absl::Span<const float> rest = *scores;
   for (const std::unique_ptr<Task>& task : batch->tasks) {

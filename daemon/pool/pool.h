@@ -43,6 +43,7 @@ class Pool {
     // An engine failed or answered what is not finite; on its executor's thread, must not block.
     std::function<void(const PlacedModel& placed, const absl::Status& why)> on_engine_failure =
         [](const PlacedModel&, const absl::Status&) {};
+    const ModelMetricFamilies* metrics = nullptr;  // not owned; null: nothing is counted
     const Clock* clock = SteadyClock();
   };
 
@@ -57,8 +58,9 @@ class Pool {
     std::function<absl::Status(InferenceEngine&)> accept = [](InferenceEngine&) { return absl::OkStatus(); };
   };
   // Makes an engine for every executor, checks one of each device against the model's reference inputs and runs every
-  // batch size that may come once, all on the calling thread: slow. `name` is for messages. Fits the
-  // model's spec to the engine (FitSpec), which is the last change to it.
+  // batch size that may come once, all on the calling thread: slow. `name`: "mnist/3", for messages; what
+  // stands before the slash is what is counted under. Fits the model's spec to the engine (FitSpec), which is the last
+  // change to it.
   absl::StatusOr<std::shared_ptr<PlacedModel>> Place(const std::string& name, std::shared_ptr<Model> model) {
     return Place(name, std::move(model), PlaceOptions());
   }
@@ -75,6 +77,8 @@ class Pool {
 
   const std::vector<std::string>& executor_names() const { return executor_names_; }
   int num_queued_images() const { return scheduler_.num_queued_images(); }
+  // How long each executor has been at batches that are done, by executor.
+  std::vector<absl::Duration> busy_times() const { return scheduler_.busy_times(); }
 
  private:
   friend class PlacedModel;

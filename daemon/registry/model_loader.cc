@@ -14,13 +14,14 @@ constexpr int kNice = 5;  // a third of a serving thread's share of a processor:
 ModelLoader::ModelLoader(Options options)
     : options_(std::move(options)), thread_("model-loader", options_.clock, kNice) {}
 
-ModelLoader::Loaded ModelLoader::Tell(Loaded loaded) {
+ModelLoader::Loaded ModelLoader::Tell(const std::string& name, Loaded loaded) {
+  if (options_.metrics != nullptr) options_.metrics->Count(*options_.registry, name, loaded);
   if (loaded.ok() && loaded->changed) options_.on_change();
   return loaded;
 }
 
 ModelLoader::Loaded ModelLoader::ReloadNow(const std::string& name, const ModelRegistry::ReloadOptions& options) {
-  return Tell(options_.registry->Reload(name, options, options_.wall_time()));
+  return Tell(name, options_.registry->Reload(name, options, options_.wall_time()));
 }
 
 void ModelLoader::Reload(const std::string& name, const ModelRegistry::ReloadOptions& options, Done done) {
@@ -44,13 +45,13 @@ void ModelLoader::ReloadIfChanged(const std::string& name) {
 
 void ModelLoader::Promote(const std::string& name, const std::string& version, bool force, Done done) {
   thread_.Soon([this, name, version, force, done = std::move(done)] {
-    done(Tell(options_.registry->PromoteVersion(name, version, force, options_.wall_time())));
+    done(Tell(name, options_.registry->PromoteVersion(name, version, force, options_.wall_time())));
   });
 }
 
 void ModelLoader::Publish(const std::string& name, const std::string& path, digit::Promote promote, Done done) {
   thread_.Soon([this, name, path, promote, done = std::move(done)] {
-    done(Tell(options_.registry->Publish(name, path, promote, options_.wall_time())));
+    done(Tell(name, options_.registry->Publish(name, path, promote, options_.wall_time())));
   });
 }
 

@@ -11,6 +11,7 @@
 #include "base/job_thread.h"
 #include "base/mutex.h"
 #include "daemon/registry/model_registry.h"
+#include "daemon/registry/registry_metrics.h"
 
 namespace digit {
 
@@ -22,6 +23,7 @@ class ModelLoader {
     const Clock* clock = SteadyClock();                                        // not owned
     std::function<absl::Time()> wall_time = [] { return absl::UnixEpoch(); };  // for live_since
     std::function<void()> on_change = [] {};                                   // another version is live
+    ReloadMetrics* metrics = nullptr;                                          // not owned; null: not counted
   };
   // On the loader's thread; must not block.
   using Done = std::function<void(absl::StatusOr<ModelRegistry::Reloaded>)>;
@@ -47,7 +49,7 @@ class ModelLoader {
 
  private:
   using Loaded = absl::StatusOr<ModelRegistry::Reloaded>;
-  Loaded Tell(Loaded loaded);  // on_change
+  Loaded Tell(const std::string& name, Loaded loaded);  // on_change, metrics
   Loaded ReloadNow(const std::string& name, const ModelRegistry::ReloadOptions& options);
 
   const Options options_;

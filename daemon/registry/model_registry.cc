@@ -125,6 +125,7 @@ ModelHandle ModelRegistry::RollbackLocked(Entry* entry, const std::string& reaso
   entry->rejected.insert(dropped->model->identity);
   entry->live = std::move(entry->previous);
   entry->live_at = options_.clock->Now();
+  ++entry->rollbacks;
   SetRecord(entry, RecordOf(dropped, reason, now));
   SetRecord(entry, RecordOf(entry->live, "", now));
   LogWarn("model rolled back",
@@ -251,7 +252,8 @@ absl::StatusOr<ModelDescription> ModelRegistry::Describe(absl::string_view name)
   ASSIGN_OR_RETURN(const Entry* entry, FindEntry(name));
   ModelDescription description{.name = entry->live->name,
                                .is_default = entry->live->name == default_name_,
-                               .serving = entry->live->placed->serving()};
+                               .serving = entry->live->placed->serving(),
+                               .rollbacks = entry->rollbacks};
   for (const VersionRecord& known : entry->versions) {
     VersionRecord record = known;
     const ModelHandle model = record.model.lock();

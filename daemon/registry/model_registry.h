@@ -40,6 +40,7 @@ struct ModelDescription {
   std::string name;
   bool is_default = false;
   bool serving = false;                 // the live version has an engine that works
+  int64_t rollbacks = 0;                // by somebody or automatically, since the start
   std::vector<VersionRecord> versions;  // the live one first, then newest first
 };
 
@@ -160,6 +161,7 @@ class ModelRegistry {
     ModelHandle live, previous, candidate;
     std::vector<ModelHandle> others;           // loaded because the version policy says so
     SteadyTime live_at;                        // when `live` went live, for the probation
+    int64_t rollbacks = 0;
     std::string seen;                          // SavedModel says what it is
     std::set<std::string> rejected;            // the same
     std::map<std::string, std::string> known;  // the same
@@ -187,10 +189,21 @@ class ModelRegistry {
     bool candidate_if_refused = false;
   };
 
-  // model_registry_loading.cc
-  absl::StatusOr<Before> Look(const std::string& name) const ABSL_LOCKS_EXCLUDED(mu_);
+  // model_registry_files.cc
   absl::StatusOr<Read> ReadNewest(const std::string& name, const std::string& path) const;
   absl::StatusOr<Read> ReadSaved(const std::string& name, const SavedVersion& version) const;
+  void Keep(const std::string& name, const ModelHandle& model, std::shared_ptr<const ModelFiles> files)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  void ShareTrained(const LiveModel& model) const;
+
+  // model_registry_checks.cc
+  absl::Status CheckKnown(const Model& model, const std::string& version, Origin origin,
+                          const std::map<std::string, std::string>& known) const;
+  absl::Status CheckReplaces(const Model& candidate, const LiveModel& live) const;
+  absl::Status AskGate(InferenceEngine& candidate, const LiveModel& live, GateReport* report);
+
+  // model_registry_loading.cc
+  absl::StatusOr<Before> Look(const std::string& name) const ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status LoadFirst(const std::string& name, const std::string& path, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
   absl::Status LoadSaved(const std::string& name, const std::string& path, absl::Time now)
@@ -203,13 +216,6 @@ class ModelRegistry {
   absl::StatusOr<ModelHandle> MakeVersion(const std::string& name, const std::string& version, Model model,
                                           Origin origin, const Pool::PlaceOptions& place, absl::Time now)
       ABSL_LOCKS_EXCLUDED(mu_);
-  absl::Status CheckKnown(const Model& model, const std::string& version, Origin origin,
-                          const std::map<std::string, std::string>& known) const;
-  absl::Status CheckReplaces(const Model& candidate, const LiveModel& live) const;
-  absl::Status AskGate(InferenceEngine& candidate, const LiveModel& live, GateReport* report);
-  void Keep(const std::string& name, const ModelHandle& model, std::shared_ptr<const ModelFiles> files)
-      ABSL_LOCKS_EXCLUDED(mu_);
-  void ShareTrained(const LiveModel& model) const;
 
   // model_registry.cc
   absl::StatusOr<const Entry*> FindEntry(absl::string_view name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

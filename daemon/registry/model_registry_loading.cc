@@ -9,7 +9,6 @@
 #include "base/sha256.h"
 #include "base/status.h"
 #include "daemon/registry/model_registry.h"
-#include "model/dataset/digit_generator.h"
 
 namespace digit {
 namespace {
@@ -41,49 +40,6 @@ absl::StatusOr<ModelRegistry::Before> ModelRegistry::Look(const std::string& nam
                 .seen = entry->seen,
                 .rejected = entry->rejected,
                 .known = entry->known};
-}
-
-absl::StatusOr<ModelRegistry::Read> ModelRegistry::ReadNewest(const std::string& name, const std::string& path) const {
-  if (!path.empty()) {
-    ASSIGN_OR_RETURN(ModelFiles files, ReadModelFiles(path));
-    return Read{.files = std::move(files), .origin = Origin::kFile};
-  }
-  const std::vector<int64_t> versions = PolicyOf(name).Select(folders_.Versions(name));
-  if (versions.empty()) {
-    return absl::NotFoundError(
-        absl::StrCat("model '", name, "' has no version in '", folders_.root(), "/", name, "' that is to be loaded"));
-  }
-  ASSIGN_OR_RETURN(ModelFiles files, folders_.Read(name, versions.back()));
-  return Read{.files = std::move(files), .origin = Origin::kFolder};
-}
-
-absl::StatusOr<ModelRegistry::Read> ModelRegistry::ReadSaved(const std::string& name,
-                                                             const SavedVersion& version) const {
-  absl::StatusOr<ModelFiles> files = version.origin == Origin::kFile ? store_->ReadKept(name, version.identity)
-                                     : version.origin == Origin::kFolder
-                                         ? folders_.Read(name, VersionNumber(version.version))
-                                         : store_->trained().Read(name, VersionNumber(version.version));
-  RETURN_IF_ERROR(files.status());
-  return Read{.files = *std::move(files), .origin = version.origin};
-}
-
-absl::StatusOr<ModelFiles> ModelRegistry::ReadLive(const std::string& name) const {
-  ModelHandle live;
-  {
-    MutexLock lock(&mu_);
-    ASSIGN_OR_RETURN(const Entry* entry, FindEntry(name));
-    if (entry->unsaved != nullptr) return *entry->unsaved;
-    live = entry->live;
-  }
-  absl::StatusOr<ModelFiles> files = ReadModelFiles(live->model->path);
-  if (files.ok() && Sha256Hex(files->bytes) == live->model->sha256) return files;
-  if (store_ != nullptr) {
-    absl::StatusOr<Read> kept =
-        ReadSaved(live->name, {.version = live->version, .identity = live->model->identity, .origin = live->origin});
-    if (kept.ok() && Sha256Hex(kept->files.bytes) == live->model->sha256) return std::move(kept->files);
-  }
-  return absl::FailedPreconditionError(
-      absl::StrCat("the file '", live->model->path, "' does not hold what is live as '", live->name, "' any more"));
 }
 
 absl::Status ModelRegistry::Load(const std::string& name, const std::string& path, absl::Time now) {
@@ -277,43 +233,6 @@ absl::StatusOr<ModelHandle> ModelRegistry::MakeVersion(const std::string& name, 
   return made;
 }
 
-absl::Status ModelRegistry::CheckKnown(const Model& model, const std::string& version, Origin origin,
-                                       const std::map<std::string, std::string>& known) const {
-  const auto found = known.find(version);
-  if (origin == Origin::kFile && model.identity.substr(0, version.size()) == version) return absl::OkStatus();
-  if (found == known.end() || found->second == model.identity) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("model '", model.path, "' has changed, and its folder says that it is still version ", version,
-                   ": a version stays what it is. Write the new one to a folder of its own number"));
-}
-
-absl::Status ModelRegistry::CheckReplaces(const Model& candidate, const LiveModel& live) const {
-  if (live.model->is_digit_cnn && !candidate.is_digit_cnn && !options_.allow_torchscript) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("model '", candidate.path, "' is TorchScript, which is a program; a reload replaces the digit ",
-                     "network '", live.name, "' by one only under --engine torch. Start digitd with it, or anew"));
-  }
-  const std::vector<std::string>& before = live.model->spec.labels;
-  const std::vector<std::string>& after = candidate.spec.labels;
-  if (after.empty() || after == before) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      "model '", candidate.path, "' has other labels than what is live as '", live.name, "': ", after.size(), " (",
-      absl::StrJoin(after, ","), ") and not ", before.size(), " (", absl::StrJoin(before, ","), ")"));
-}
-
-absl::Status ModelRegistry::AskGate(InferenceEngine& candidate, const LiveModel& live, GateReport* report) {
-  constexpr int kGenerated = 1000;
-  ASSIGN_OR_RETURN(LabeledImages images, options_.gate_images(live.name));
-  const bool has_labels = images.size() > 0;
-  if (!has_labels) images = DigitGenerator(/*seed=*/1).DrawMany(kGenerated);
-  ASSIGN_OR_RETURN(const std::unique_ptr<InferenceEngine> live_engine, pool_->MakeEngine(*live.model));
-  ASSIGN_OR_RETURN(const std::vector<int> live_classes, ClassesOf(*live_engine, images.pixels));
-  ASSIGN_OR_RETURN(const std::vector<int> candidate_classes, ClassesOf(candidate, images.pixels));
-  const absl::Span<const uint8_t> labels =
-      has_labels ? absl::Span<const uint8_t>(images.labels) : absl::Span<const uint8_t>();
-  return Judge(labels, live_classes, candidate_classes, report);
-}
-
 absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::Reload(const std::string& name, const ReloadOptions& options,
                                                               absl::Time now) {
   MutexLock one_at_a_time(&reload_mu_);
@@ -466,46 +385,6 @@ absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::Publish(const std::string
                           .candidate = promote == Promote::kNever,
                           .candidate_if_refused = promote == Promote::kIfBetter};
   return BringIn(model_name, before, {.files = std::move(files), .origin = Origin::kTrained}, entrance, now);
-}
-
-// After `model` has come in: whatever is needed to have it again after a restart. `files`: what it was read from; null:
-// it was loaded before.
-void ModelRegistry::Keep(const std::string& name, const ModelHandle& model, std::shared_ptr<const ModelFiles> files) {
-  std::vector<std::pair<std::string, std::shared_ptr<const ModelFiles>>> kept;
-  {
-    MutexLock lock(&mu_);
-    const auto found = models_.find(name);
-    if (found == models_.end()) return;
-    Entry& entry = found->second;
-    if (entry.unsaved != nullptr) {
-      const ModelHandle& started_with = entry.live == model ? entry.previous : entry.live;
-      if (started_with != nullptr) kept.emplace_back(started_with->model->identity, std::move(entry.unsaved));
-      entry.unsaved = nullptr;
-    }
-  }
-  if (store_ == nullptr) return;
-  if (model->origin == Origin::kFile && files != nullptr) kept.emplace_back(model->model->identity, std::move(files));
-  for (const auto& [identity, content] : kept) {
-    const absl::Status status = store_->KeepFile(name, identity, *content);
-    if (!status.ok()) LogWarn("what is live will not survive a restart", {{"model", name}, {"error", status}});
-  }
-  const absl::StatusOr<ModelHandle> live = Find(name, "");
-  if (live.ok() && *live == model && model->origin == Origin::kTrained) ShareTrained(*model);
-  Save();
-}
-
-// Others who watch the same version folders follow.
-void ModelRegistry::ShareTrained(const LiveModel& model) const {
-  const absl::StatusOr<Before> before = Look(model.name);
-  if (!before.ok() || !before->path.empty() || folders_.root().empty()) return;
-  const absl::StatusOr<ModelFiles> files = store_->trained().Read(model.name, VersionNumber(model.version));
-  absl::Status status = files.status();
-  if (status.ok()) {
-    status = WriteModelFolder(absl::StrCat(folders_.root(), "/", model.name, "/", model.version), *files);
-  }
-  if (status.ok() || absl::IsAlreadyExists(status)) return;
-  LogWarn("what was trained here is not shared",
-          {{"model", model.name}, {"version", model.version}, {"error", status}});
 }
 
 }  // namespace digit

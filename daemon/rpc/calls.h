@@ -9,9 +9,9 @@
 #include "absl/strings/string_view.h"
 #include "base/retry_after.h"
 #include "daemon/batching/task.h"
+#include "daemon/rpc/rpc_metrics.h"
 #include "daemon/rpc/status_mapping.h"
 #include "grpcpp/server_context.h"
-#include "grpcpp/support/server_callback.h"
 
 namespace digit {
 
@@ -22,7 +22,7 @@ inline FlowId FlowOf(const grpc::CallbackServerContext& context) {
   return absl::HashOf(context.peer()) | kConnectionFlow;
 }
 
-inline grpc::ServerUnaryReactor* FinishWith(grpc::ServerUnaryReactor* reactor, const absl::Status& status) {
+inline grpc::ServerUnaryReactor* FinishWith(UnaryCall* reactor, const absl::Status& status) {
   reactor->Finish(ToGrpcStatus(status));
   return reactor;
 }

@@ -105,20 +105,6 @@ void EncodeTiming(const RecognizeTiming& timing, v1::Timing* out) {
   out->set_device(timing.batch.device.data(), timing.batch.device.size());
 }
 
-absl::string_view NameOf(CutReason reason) {
-  switch (reason) {
-    case CutReason::kNone:
-      return "none";
-    case CutReason::kIdleExecutor:
-      return "idle";
-    case CutReason::kFull:
-      return "full";
-    case CutReason::kDelay:
-      return "delay";
-  }
-  return "none";
-}
-
 // "PRIORITY_UNSPECIFIED (0), PRIORITY_INTERACTIVE (1) or ..."
 std::string AllowedPriorities() {
   std::string names;

@@ -18,16 +18,15 @@ namespace {
 // One unary call. Deletes itself when gRPC is done with it, which is after Finish().
 class RecognizeReactor final : public grpc::ServerUnaryReactor {
  public:
-  // `access_log`: the clock to time it by, or nullptr for none.
+  // `options` must outlive it.
   RecognizeReactor(grpc::CallbackServerContext* context, RecognizeMessages* messages, CallBytes* bytes,
-                   const Clock* access_log)
+                   const DigitServiceImpl::Options* options)
       : context_(context),
         messages_(messages),
         bytes_(bytes),
         own_bytes_(messages->request()->ByteSizeLong()),
-        access_log_(access_log) {
-    if (access_log_ != nullptr) arrived_ = access_log_->Now();
-  }
+        options_(options),
+        arrived_(options->clock->Now()) {}
 
   void Start(Recognizer* recognizer, SteadyTime deadline) {
     absl::Status fits = bytes_->Take(own_bytes_);
@@ -52,9 +51,11 @@ class RecognizeReactor final : public grpc::ServerUnaryReactor {
     }
     AddRetryAfter(result.status(), context_);
     grpc::Status status = ToGrpcStatus(result.status());
-    if (access_log_ != nullptr) {
-      LogInfo(FormatAccessLine({"Recognize", *messages_->request(), context_->peer(), access_log_->Now() - arrived_},
-                               result, status.error_message()));
+    const absl::Duration took = options_->clock->Now() - arrived_;
+    if (options_->metrics != nullptr) options_->metrics->CountRecognize(status.error_code(), took);
+    if (options_->access_log) {
+      LogInfo(FormatAccessLine({"Recognize", *messages_->request(), context_->peer(), took}, result,
+                               status.error_message()));
     }
     bytes_->Give(own_bytes_);
     messages_->FreeRequest();  // the core is done with it; a client that does not read must not hold it
@@ -65,8 +66,8 @@ class RecognizeReactor final : public grpc::ServerUnaryReactor {
   RecognizeMessages* const messages_;
   CallBytes* const bytes_;
   const size_t own_bytes_;
-  const Clock* const access_log_;
-  SteadyTime arrived_;
+  const DigitServiceImpl::Options* const options_;
+  const SteadyTime arrived_;
   const std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
 };
 
@@ -88,7 +89,7 @@ DigitServiceImpl::DigitServiceImpl(const Options& options, Recognizer* recognize
 grpc::ServerUnaryReactor* DigitServiceImpl::Recognize(grpc::CallbackServerContext* context, const v1::RecognizeRequest*,
                                                       v1::RecognizeResponse*) {
   auto* messages = static_cast<RecognizeMessages*>(context->GetRpcAllocatorState());  // allocator_ made it
-  auto* reactor = new RecognizeReactor(context, messages, &call_bytes_, options_.access_log ? options_.clock : nullptr);
+  auto* reactor = new RecognizeReactor(context, messages, &call_bytes_, &options_);
   reactor->Start(recognizer_, DeadlineOf(*context, *options_.clock));
   return reactor;
 }
@@ -103,6 +104,7 @@ grpc::ServerBidiReactor<v1::RecognizeStreamRequest, v1::RecognizeStreamResponse>
                                       .deadline = DeadlineOf(*context, *options_.clock),
                                       .clock = options_.clock,
                                       .peer = options_.access_log ? context->peer() : "",
+                                      .metrics = options_.metrics,
                                       .slots = &slots_,
                                       .on_done = [this](RecognizeStreamReactor* done) { Forget(done); }},
       recognizer_);
@@ -131,6 +133,11 @@ std::vector<std::shared_ptr<RecognizeStreamReactor>> DigitServiceImpl::Streams()
   MutexLock lock(&mu_);
   for (const auto& [_, stream] : streams_) streams.push_back(stream);
   return streams;
+}
+
+int DigitServiceImpl::num_open_streams() {
+  MutexLock lock(&mu_);
+  return static_cast<int>(streams_.size());
 }
 
 void DigitServiceImpl::EndIdleStreams(absl::Duration idle_for) {

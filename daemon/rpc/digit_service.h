@@ -15,6 +15,7 @@
 #include "daemon/rpc/calls.h"
 #include "daemon/rpc/recognize_messages.h"
 #include "daemon/rpc/recognize_stream.h"
+#include "daemon/rpc/rpc_metrics.h"
 #include "daemon/serving/corrections.h"
 #include "daemon/serving/recognizer.h"
 #include "daemon/training/trainings.h"
@@ -29,7 +30,8 @@ class DigitServiceImpl final : public v1::DigitService::CallbackService {
     size_t max_unanswered_bytes = 16 << 20;  // the same; a stream may hold one message more
     // Of all Recognize and SubmitFeedback requests that are unanswered; beyond it RESOURCE_EXHAUSTED. One alone passes.
     size_t max_call_bytes = 256 << 20;
-    bool access_log = false;  // one line for each answered call and stream message
+    bool access_log = false;        // one line for each answered call and stream message
+    RpcMetrics* metrics = nullptr;  // not owned; null: nothing is counted
     Authorizer::Options authorizer;
     const Clock* clock = SteadyClock();  // not owned
   };
@@ -43,6 +45,8 @@ class DigitServiceImpl final : public v1::DigitService::CallbackService {
   // Reads no stream any more, answers what was read and then ends them, with UNAVAILABLE; new streams end at once.
   // Does not wait. Thread-safe.
   void EndStreams() ABSL_LOCKS_EXCLUDED(mu_);
+
+  int num_open_streams() ABSL_LOCKS_EXCLUDED(mu_);
 
   grpc::ServerUnaryReactor* Recognize(grpc::CallbackServerContext* context, const v1::RecognizeRequest* request,
                                       v1::RecognizeResponse* response) override;
@@ -81,9 +85,12 @@ class DigitServiceImpl final : public v1::DigitService::CallbackService {
                                           v1::GetModelStatsResponse* response) override;
 
  private:
+  // Begins a call other than Recognize and RecognizeStream, which count themselves. `method`: a constant.
+  CallTimer StartTimer(absl::string_view method) const { return {options_.metrics, method, options_.clock}; }
+  UnaryCall* StartCall(absl::string_view method) const { return new UnaryCall(StartTimer(method)); }
   // Whether the caller may; else the call is finished and logged.
   bool Admits(absl::string_view method, const grpc::CallbackServerContext& context, absl::string_view model,
-              grpc::ServerUnaryReactor* reactor) const;
+              UnaryCall* reactor) const;
   void Forget(RecognizeStreamReactor* stream) ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<std::shared_ptr<RecognizeStreamReactor>> Streams() ABSL_LOCKS_EXCLUDED(mu_);
 

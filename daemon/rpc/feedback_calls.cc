@@ -11,7 +11,7 @@ namespace digit {
 grpc::ServerUnaryReactor* DigitServiceImpl::SubmitFeedback(grpc::CallbackServerContext* context,
                                                            const v1::SubmitFeedbackRequest* request,
                                                            v1::SubmitFeedbackResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  UnaryCall* reactor = StartCall("SubmitFeedback");
   const size_t bytes = request->ByteSizeLong();
   const auto answer = [this, context, reactor, response, bytes](absl::StatusOr<FeedbackStore::Added> added) {
     if (added.ok()) {
@@ -37,7 +37,7 @@ grpc::ServerUnaryReactor* DigitServiceImpl::SubmitFeedback(grpc::CallbackServerC
 grpc::ServerUnaryReactor* DigitServiceImpl::ListFeedback(grpc::CallbackServerContext* context,
                                                          const v1::ListFeedbackRequest* request,
                                                          v1::ListFeedbackResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  UnaryCall* reactor = StartCall("ListFeedback");
   if (!Admits("ListFeedback", *context, request->model(), reactor)) return reactor;
   const absl::StatusOr<FeedbackStore::Query> query = DecodeListFeedback(*request);
   if (!query.ok()) return FinishWith(reactor, query.status());
@@ -53,7 +53,7 @@ grpc::ServerUnaryReactor* DigitServiceImpl::ListFeedback(grpc::CallbackServerCon
 grpc::ServerUnaryReactor* DigitServiceImpl::ReviewFeedback(grpc::CallbackServerContext* context,
                                                            const v1::ReviewFeedbackRequest* request,
                                                            v1::ReviewFeedbackResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  UnaryCall* reactor = StartCall("ReviewFeedback");
   const std::string what = absl::StrCat(request->ids_size(), " corrections");
   if (!Admits("ReviewFeedback", *context, what, reactor)) return reactor;
   absl::StatusOr<std::vector<int64_t>> ids = DecodeReviewIds(*request);
@@ -76,7 +76,7 @@ grpc::ServerUnaryReactor* DigitServiceImpl::ReviewFeedback(grpc::CallbackServerC
 grpc::ServerUnaryReactor* DigitServiceImpl::GetModelStats(grpc::CallbackServerContext* context,
                                                           const v1::GetModelStatsRequest* request,
                                                           v1::GetModelStatsResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  UnaryCall* reactor = StartCall("GetModelStats");
   corrections_->Stats(request->model(), [context, reactor, response](const absl::StatusOr<ModelStats>& stats) {
     if (stats.ok()) EncodeModelStats(*stats, response);
     AddRetryAfter(stats.status(), context);

@@ -27,24 +27,25 @@ void LogAdminCall(absl::string_view method, const std::string& peer, absl::strin
                          {"code", absl::StatusCodeToString(status.code())}});
 }
 
-grpc::ServerUnaryReactor* DigitServiceImpl::ListModels(grpc::CallbackServerContext* context,
-                                                       const v1::ListModelsRequest*, v1::ListModelsResponse* response) {
+grpc::ServerUnaryReactor* DigitServiceImpl::ListModels(grpc::CallbackServerContext*, const v1::ListModelsRequest*,
+                                                       v1::ListModelsResponse* response) {
+  UnaryCall* reactor = StartCall("ListModels");
   response->set_server_version(Version());
   for (const std::string& name : registry_->Names()) {
     const absl::StatusOr<ModelDescription> model = registry_->Describe(name);
     if (model.ok()) EncodeModel(*model, response->add_models());  // else it has just been dropped
   }
-  return FinishWith(context->DefaultReactor(), absl::OkStatus());
+  return FinishWith(reactor, absl::OkStatus());
 }
 
-grpc::ServerUnaryReactor* DigitServiceImpl::GetModel(grpc::CallbackServerContext* context,
-                                                     const v1::GetModelRequest* request,
+grpc::ServerUnaryReactor* DigitServiceImpl::GetModel(grpc::CallbackServerContext*, const v1::GetModelRequest* request,
                                                      v1::GetModelResponse* response) {
-  return FinishWith(context->DefaultReactor(), EncodeNow(*registry_, request->model(), response->mutable_model()));
+  UnaryCall* reactor = StartCall("GetModel");
+  return FinishWith(reactor, EncodeNow(*registry_, request->model(), response->mutable_model()));
 }
 
 bool DigitServiceImpl::Admits(absl::string_view method, const grpc::CallbackServerContext& context,
-                              absl::string_view model, grpc::ServerUnaryReactor* reactor) const {
+                              absl::string_view model, UnaryCall* reactor) const {
   const absl::Status allowed = authorizer_.Check(method, context);
   if (allowed.ok()) return true;
   LogAdminCall(method, context, model, allowed);
@@ -55,7 +56,7 @@ bool DigitServiceImpl::Admits(absl::string_view method, const grpc::CallbackServ
 grpc::ServerUnaryReactor* DigitServiceImpl::ReloadModel(grpc::CallbackServerContext* context,
                                                         const v1::ReloadModelRequest* request,
                                                         v1::ReloadModelResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  UnaryCall* reactor = StartCall("ReloadModel");
   if (!Admits("ReloadModel", *context, request->model(), reactor)) return reactor;
   loader_->Reload(request->model(), {.force = request->force(), .candidate = request->candidate()},
                   [this, context, reactor, request, response](absl::StatusOr<ModelRegistry::Reloaded> reloaded) {
@@ -71,7 +72,7 @@ grpc::ServerUnaryReactor* DigitServiceImpl::ReloadModel(grpc::CallbackServerCont
 grpc::ServerUnaryReactor* DigitServiceImpl::PromoteModel(grpc::CallbackServerContext* context,
                                                          const v1::PromoteModelRequest* request,
                                                          v1::PromoteModelResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  UnaryCall* reactor = StartCall("PromoteModel");
   if (!Admits("PromoteModel", *context, request->model(), reactor)) return reactor;
   loader_->Promote(request->model(), request->version(), request->force(),
                    [this, context, reactor, request, response](absl::StatusOr<ModelRegistry::Reloaded> promoted) {
@@ -86,7 +87,7 @@ grpc::ServerUnaryReactor* DigitServiceImpl::PromoteModel(grpc::CallbackServerCon
 grpc::ServerUnaryReactor* DigitServiceImpl::ShadowModel(grpc::CallbackServerContext* context,
                                                         const v1::ShadowModelRequest* request,
                                                         v1::ShadowModelResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  UnaryCall* reactor = StartCall("ShadowModel");
   if (!Admits("ShadowModel", *context, request->model(), reactor)) return reactor;
   const absl::Status status = registry_->SetShadow(request->model(), request->share());
   LogAdminCall("ShadowModel", *context, request->model(), status);
@@ -97,7 +98,7 @@ grpc::ServerUnaryReactor* DigitServiceImpl::ShadowModel(grpc::CallbackServerCont
 grpc::ServerUnaryReactor* DigitServiceImpl::RollbackModel(grpc::CallbackServerContext* context,
                                                           const v1::RollbackModelRequest* request,
                                                           v1::RollbackModelResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  UnaryCall* reactor = StartCall("RollbackModel");
   if (!Admits("RollbackModel", *context, request->model(), reactor)) return reactor;
   const absl::StatusOr<ModelHandle> live = loader_->Rollback(request->model());
   LogAdminCall("RollbackModel", *context, request->model(), live.status());

@@ -100,10 +100,13 @@ void RecognizeStreamReactor::Answer(StreamSlot* slot, const absl::StatusOr<Recog
   } else {
     EncodeStreamError(result.status(), response->mutable_error());
   }
+  const absl::Duration took = options_.clock->Now() - slot->arrived;
+  if (options_.metrics != nullptr) {
+    options_.metrics->CountStreamMessage(static_cast<grpc::StatusCode>(response->error().code()), took);
+  }
   if (!options_.peer.empty()) {
-    LogInfo(
-        FormatAccessLine({"RecognizeStream", request.request(), options_.peer, options_.clock->Now() - slot->arrived},
-                         result, response->error().message()));
+    LogInfo(FormatAccessLine({"RecognizeStream", request.request(), options_.peer, took}, result,
+                             response->error().message()));
   }
   slot->request.Drop();  // the core is done with it
   Next next;

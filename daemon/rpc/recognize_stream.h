@@ -18,6 +18,7 @@
 #include "base/mutex.h"
 #include "daemon/rpc/arena_message.h"
 #include "daemon/rpc/free_list.h"
+#include "daemon/rpc/rpc_metrics.h"
 #include "daemon/serving/recognizer.h"
 #include "digit/v1/digit.grpc.pb.h"
 
@@ -43,6 +44,7 @@ class RecognizeStreamReactor final
     SteadyTime deadline = SteadyTime::InfiniteFuture();    // of the RPC
     const Clock* clock = SteadyClock();                    // not owned
     std::string peer;                                      // for the access log; empty: do not write it
+    RpcMetrics* metrics = nullptr;                         // not owned; null: nothing is counted
     FreeList<StreamSlot>* slots = nullptr;                 // not owned; shared by all streams
     std::function<void(RecognizeStreamReactor*)> on_done;  // deletes it
   };

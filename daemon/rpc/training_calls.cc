@@ -110,7 +110,8 @@ template <typename Response>
 class TrainingReactor : public grpc::ServerWriteReactor<Response> {
  public:
   // `cancels`: the training is cancelled when the caller goes away.
-  TrainingReactor(Trainings* trainings, bool cancels) : trainings_(trainings), cancels_(cancels) {}
+  TrainingReactor(Trainings* trainings, bool cancels, const CallTimer& timer)
+      : trainings_(trainings), cancels_(cancels), timer_(timer) {}
 
   // Once; until then the call is open.
   void Begin(const absl::StatusOr<std::string>& id) {
@@ -208,11 +209,15 @@ class TrainingReactor : public grpc::ServerWriteReactor<Response> {
       }
     }
     if (write) this->StartWrite(&response_);
-    if (finish.has_value()) this->Finish(ToGrpcStatus(*finish));  // the last use of this
+    if (!finish.has_value()) return;
+    grpc::Status status = ToGrpcStatus(*finish);
+    timer_.Count(status.error_code());
+    this->Finish(std::move(status));  // the last use of this
   }
 
   Trainings* const trainings_;
   const bool cancels_;
+  const CallTimer timer_;
   Response response_;  // while writing_, gRPC's
   Mutex mu_;
   std::string id_ ABSL_GUARDED_BY(mu_);
@@ -227,7 +232,7 @@ class TrainingReactor : public grpc::ServerWriteReactor<Response> {
 
 grpc::ServerWriteReactor<v1::TrainResponse>* DigitServiceImpl::Train(grpc::CallbackServerContext* context,
                                                                      const v1::TrainRequest* request) {
-  auto* reactor = new TrainingReactor<v1::TrainResponse>(trainings_, !request->detached());
+  auto* reactor = new TrainingReactor<v1::TrainResponse>(trainings_, !request->detached(), StartTimer("Train"));
   absl::Status status = authorizer_.Check("Train", *context);
   absl::StatusOr<TrainingRequest> decoded = DecodeTrain(*request);
   if (status.ok()) status = decoded.status();
@@ -246,7 +251,7 @@ grpc::ServerWriteReactor<v1::TrainResponse>* DigitServiceImpl::Train(grpc::Callb
 
 grpc::ServerWriteReactor<v1::WatchTrainingResponse>* DigitServiceImpl::WatchTraining(
     grpc::CallbackServerContext*, const v1::WatchTrainingRequest* request) {
-  auto* reactor = new TrainingReactor<v1::WatchTrainingResponse>(trainings_, false);
+  auto* reactor = new TrainingReactor<v1::WatchTrainingResponse>(trainings_, false, StartTimer("WatchTraining"));
   reactor->Begin(request->id());
   return reactor;
 }
@@ -254,7 +259,7 @@ grpc::ServerWriteReactor<v1::WatchTrainingResponse>* DigitServiceImpl::WatchTrai
 grpc::ServerUnaryReactor* DigitServiceImpl::CancelTraining(grpc::CallbackServerContext* context,
                                                            const v1::CancelTrainingRequest* request,
                                                            v1::CancelTrainingResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  UnaryCall* reactor = StartCall("CancelTraining");
   if (!Admits("CancelTraining", *context, request->id(), reactor)) return reactor;
   const absl::Status status = trainings_->Cancel(request->id());
   LogAdminCall("CancelTraining", *context, request->id(), status);
@@ -263,11 +268,12 @@ grpc::ServerUnaryReactor* DigitServiceImpl::CancelTraining(grpc::CallbackServerC
   return FinishWith(reactor, status);
 }
 
-grpc::ServerUnaryReactor* DigitServiceImpl::ListTrainings(grpc::CallbackServerContext* context,
+grpc::ServerUnaryReactor* DigitServiceImpl::ListTrainings(grpc::CallbackServerContext*,
                                                           const v1::ListTrainingsRequest* request,
                                                           v1::ListTrainingsResponse* response) {
+  UnaryCall* reactor = StartCall("ListTrainings");
   for (const TrainingJob& job : trainings_->List(request->model())) EncodeTraining(job, response->add_trainings());
-  return FinishWith(context->DefaultReactor(), absl::OkStatus());
+  return FinishWith(reactor, absl::OkStatus());
 }
 
 }  // namespace digit

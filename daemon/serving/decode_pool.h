@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "base/clock.h"
+#include "base/telemetry/metric_registry.h"
 #include "daemon/batching/batch_scheduler.h"
 
 namespace digit {
@@ -23,12 +24,22 @@ class DecodeTask : public Task {
   virtual void Run() = 0;  // on a decode thread
 };
 
+// What is counted of pictures. Not owned; null: not counted.
+struct DecodeMetrics {
+  QueueMetrics queue;
+  Histogram* decode = nullptr;
+
+  // All there.
+  static DecodeMetrics In(MetricRegistry* metrics);
+};
+
 class DecodePool {
  public:
   struct Options {
     int threads = 1;
     int max_queued = 4096;  // pictures; guess: at 12 MiB each the message limit bounds the bytes long before
     absl::Duration max_queue_wait = absl::InfiniteDuration();
+    DecodeMetrics metrics;
     const Clock* clock = SteadyClock();  // not owned
   };
   explicit DecodePool(const Options& options);
@@ -37,9 +48,13 @@ class DecodePool {
   // Never blocks. `tasks` are DecodeTasks, one request's pictures; all or nothing, as BatchScheduler::Submit.
   absl::Status Submit(absl::Span<std::unique_ptr<Task>> tasks);
 
+  int num_queued() const { return scheduler_.num_queued_images(); }
+
  private:
   void RunThread(int index);
 
+  const Clock* const clock_;
+  Histogram* const decode_seconds_;  // may be null
   BatchScheduler scheduler_;
   const std::shared_ptr<BatchScheduler::Queue> queue_;
   std::vector<std::thread> threads_;

@@ -38,6 +38,39 @@ ErrorReason ReasonOf(const absl::Status& chunk_error) {
   }
 }
 
+ImageOutcome OutcomeOf(ErrorReason reason) {
+  switch (reason) {
+    case ErrorReason::kNoDigit:
+      return ImageOutcome::kNoDigit;
+    case ErrorReason::kUndecodable:
+      return ImageOutcome::kUndecodable;
+    case ErrorReason::kTooLarge:
+      return ImageOutcome::kTooLarge;
+    case ErrorReason::kOverloaded:
+      return ImageOutcome::kOverloaded;
+    case ErrorReason::kExpired:
+      return ImageOutcome::kExpired;
+    case ErrorReason::kNone:
+    case ErrorReason::kInternal:
+      break;
+  }
+  return ImageOutcome::kInternal;
+}
+
+ImageOutcome OutcomeOf(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kConfident:
+      return ImageOutcome::kConfident;
+    case Verdict::kUnsure:
+      return ImageOutcome::kUnsure;
+    case Verdict::kNotADigit:
+      return ImageOutcome::kNotADigit;
+    case Verdict::kUnspecified:
+      break;
+  }
+  return ImageOutcome::kNone;
+}
+
 bool IsBlank(const uint8_t* pixels) {
   return pixels[0] == 0 && std::memcmp(pixels, pixels + 1, kImagePixels - 1) == 0;  // each is as its neighbour
 }
@@ -265,7 +298,18 @@ void Recognition::FinishChunk() {
   Answer(std::move(status));
 }
 
+void Recognition::CountImages(const absl::Status& status) const {
+  const ModelMetrics& metrics = result_.model->placed->metrics();
+  if (!status.ok()) {
+    return metrics.CountImages(OutcomeOf(ReasonOf(status)), static_cast<int64_t>(result_.images.size()));
+  }
+  for (const ImageResult& image : result_.images) {
+    metrics.CountImages(image.status.ok() ? OutcomeOf(image.prediction.verdict) : OutcomeOf(image.reason), 1);
+  }
+}
+
 void Recognition::Answer(absl::Status status) {
+  CountImages(status);
   if (status.ok()) {
     done_(std::move(result_));
   } else {

@@ -14,15 +14,13 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
-#include "base/beneath.h"
 #include "base/check.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "base/threads.h"
 #include "daemon/training/memory_limit.h"
+#include "daemon/training/training_folder.h"
 
 namespace digit {
 namespace {
@@ -31,26 +29,6 @@ namespace fs = std::filesystem;
 
 constexpr absl::Duration kGrace = absl::Seconds(5);  // from SIGTERM to SIGKILL: a checkpoint takes tens of ms
 constexpr int64_t kMaxJobBytes = 1 << 20;
-
-// The last line of the file that is not empty, without the program's own name before it.
-std::string LastWords(const std::string& path) {
-  const absl::StatusOr<std::string> text = ReadFile(path, 16 << 20);
-  if (!text.ok()) return "";
-  const std::vector<absl::string_view> lines = absl::StrSplit(*text, '\n', absl::SkipWhitespace());
-  if (lines.empty()) return "";
-  constexpr size_t kMost = 500;
-  return std::string(absl::StripPrefix(lines.back(), "digit-train: ").substr(0, kMost));
-}
-
-absl::Status WriteIdx(const std::string& folder, const LabeledImages& images) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) return ErrnoStatus(error.value(), "create folder", folder);
-  RETURN_IF_ERROR(WriteFileAtomically(folder + "/train-images-idx3-ubyte", FormatIdxImages(images)));
-  return WriteFileAtomically(folder + "/train-labels-idx1-ubyte", FormatIdxLabels(images));
-}
-
-absl::Status NoTraining(const std::string& id) { return absl::NotFoundError(absl::StrCat("no training '", id, "'")); }
 
 }  // namespace
 
@@ -154,34 +132,8 @@ void Trainings::Submit(TrainingRequest request, std::function<void(absl::StatusO
   ::eventfd_write(wake_, 1);
 }
 
-absl::Status Trainings::CheckData(const TrainingRequest& request) const {
-  if (request.epochs < 0 || request.epochs > 1000) {
-    return absl::InvalidArgumentError(absl::StrCat("epochs is ", request.epochs, ", must be in 0..1000"));
-  }
-  if (request.seed > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
-    return absl::InvalidArgumentError("seed is too large, must be below 2^63");
-  }
-  if (request.data_set.empty() && !request.corrections) {
-    return absl::InvalidArgumentError("data_set and corrections are both empty: there is nothing to train on");
-  }
-  if (request.data_set.empty() && !request.fine_tune) {
-    return absl::InvalidArgumentError("corrections alone are too few to begin with: set fine_tune, or name a data_set");
-  }
-  if (request.data_set.empty()) return absl::OkStatus();
-  if (!CheckModelName(request.data_set).ok() || request.data_set == "none") {
-    return absl::InvalidArgumentError(
-        absl::StrCat("data_set '", request.data_set, "' is no name; it must match [a-z0-9][a-z0-9._-]{0,63}"));
-  }
-  if (options_.data_dir.empty()) {
-    return absl::FailedPreconditionError("this server has no data sets: start digitd with --data-dir DIR");
-  }
-  const absl::Status found = ListFolderBeneath(options_.data_dir, request.data_set).status();
-  if (found.ok()) return absl::OkStatus();
-  return absl::Status(found.code(), absl::StrCat("data_set: ", found.message()));
-}
-
 absl::StatusOr<std::string> Trainings::Accept(TrainingRequest request) {
-  RETURN_IF_ERROR(CheckData(request));
+  RETURN_IF_ERROR(CheckTrainingRequest(request, options_.data_dir));
   ASSIGN_OR_RETURN(request.model, options_.model_name(request.model));
   if (::access(options_.trainer.c_str(), X_OK) != 0) {
     return absl::FailedPreconditionError(absl::StrCat(
@@ -219,20 +171,18 @@ absl::StatusOr<std::string> Trainings::Accept(TrainingRequest request) {
   return id;
 }
 
-// Everything that it is trained from, as it is now.
 absl::Status Trainings::PrepareFolder(const TrainingJob& job) {
-  const std::string folder = FolderOf(job.id);
   ASSIGN_OR_RETURN(const ModelFiles live, options_.live_model(job.request.model));
-  RETURN_IF_ERROR(WriteFileAtomically(folder + "/live.pt", live.bytes));
-  if (!live.spec_path.empty()) RETURN_IF_ERROR(WriteFileAtomically(folder + "/live.json", live.spec_json));
-  if (!job.request.corrections) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const LabeledImages corrections, options_.corrections(job.request.model));
-  if (corrections.size() == 0) {
-    return absl::FailedPreconditionError(absl::StrCat("model '", job.request.model,
-                                                      "' has no accepted corrections to train on; see digitctl "
-                                                      "feedback review"));
+  LabeledImages corrections;
+  if (job.request.corrections) {
+    ASSIGN_OR_RETURN(corrections, options_.corrections(job.request.model));
+    if (corrections.size() == 0) {
+      return absl::FailedPreconditionError(absl::StrCat("model '", job.request.model,
+                                                        "' has no accepted corrections to train on; see digitctl "
+                                                        "feedback review"));
+    }
   }
-  return WriteIdx(folder + "/corrections", corrections);
+  return FillTrainingFolder(FolderOf(job.id), live, corrections);
 }
 
 void Trainings::CountPositions() {
@@ -271,21 +221,10 @@ void Trainings::BeginNext() {
 
 absl::StatusOr<ChildProcess> Trainings::StartTrainer(const TrainingJob& job) {
   const std::string folder = FolderOf(job.id);
-  const TrainingRequest& request = job.request;
-  std::vector<std::string> argv = {
-      options_.trainer,    "--out",  folder + "/trained.pt",    "--resume", "--events-fd", "3", "--like",
-      folder + "/live.pt", "--seed", absl::StrCat(request.seed)};
-  const auto add = [&argv](const std::string& flag, const std::string& value) {
-    argv.push_back(flag);
-    argv.push_back(value);
-  };
-  if (request.epochs > 0) add("--epochs", absl::StrCat(request.epochs));
-  if (request.fine_tune) add("--init", folder + "/live.pt");
-  if (request.corrections) add("--corrections", folder + "/corrections");
-  add("--dataset", request.data_set.empty() ? "none" : request.data_set);
-  if (!request.data_set.empty()) add("--data-dir", absl::StrCat(options_.data_dir, "/", request.data_set));
   memory_bytes_ = options_.memory_bytes > 0 ? options_.memory_bytes : MemoryForChild();
-  return ChildProcess::Start({.argv = std::move(argv), .log = folder + "/log", .max_data_bytes = memory_bytes_});
+  return ChildProcess::Start({.argv = TrainerCommand(options_.trainer, folder, options_.data_dir, job.request),
+                              .log = folder + "/log",
+                              .max_data_bytes = memory_bytes_});
 }
 
 void Trainings::ReadEvents() {
@@ -328,7 +267,7 @@ void Trainings::TakeEvent(absl::string_view line) {
 }
 
 std::string Trainings::ExplainExit(const ChildProcess::Exit& exit) const {
-  const std::string words = LastWords(FolderOf(running_->id) + "/log");
+  const std::string words = LastWords(FolderOf(running_->id));
   if (exit.code >= 0) return words.empty() ? absl::StrCat("digit-train ended with exit code ", exit.code) : words;
   const char* name = ::sigdescr_np(exit.signal);
   std::string text = absl::StrCat("digit-train was ended by signal ", exit.signal, " (", name == nullptr ? "?" : name,
@@ -379,10 +318,7 @@ void Trainings::Finish(const std::string& id, TrainingJobState state, const std:
     job->ended = options_.wall_time();
   });
   LogInfo("training ended", {{"id", id}, {"state", NameOf(state)}, {"error", error}});
-  std::error_code ignored;
-  for (const char* name : {"live.pt", "live.json", "corrections", "trained.pt", "trained.pt.checkpoint"}) {
-    fs::remove_all(FolderOf(id) + "/" + name, ignored);
-  }
+  TidyTrainingFolder(FolderOf(id));
   ForgetOld();
 }
 
@@ -410,25 +346,6 @@ void Trainings::StopRunning() {
   running_.reset();  // SIGKILL, if need be; its checkpoint is there
 }
 
-void Trainings::Change(const std::string& id, bool keep, const std::function<void(TrainingJob*)>& change) {
-  TrainingJob job;
-  {
-    MutexLock lock(&mu_);
-    const auto found = jobs_.find(id);
-    if (found == jobs_.end()) return;
-    change(&found->second);
-    job = found->second;
-  }
-  if (keep) {
-    const absl::Status status = WriteFileAtomically(FolderOf(id) + "/job.json", FormatTrainingJob(job));
-    if (!status.ok()) LogWarn("training not recorded", {{"id", id}, {"error", status}});
-  }
-  MutexLock lock(&watch_mu_);
-  for (const auto& [_, watcher] : watchers_) {
-    if (watcher.id == id) watcher.on_change(&job);
-  }
-}
-
 absl::Status Trainings::Cancel(const std::string& id) {
   TrainingJob job;
   {
@@ -452,47 +369,6 @@ absl::Status Trainings::Cancel(const std::string& id) {
     running_->child.Signal(SIGTERM);
   });
   return absl::OkStatus();
-}
-
-absl::StatusOr<TrainingJob> Trainings::Get(const std::string& id) const {
-  MutexLock lock(&mu_);
-  const auto found = jobs_.find(id);
-  if (found == jobs_.end()) return NoTraining(id);
-  return found->second;
-}
-
-std::vector<TrainingJob> Trainings::List(const std::string& model) const {
-  std::vector<TrainingJob> jobs;
-  {
-    MutexLock lock(&mu_);
-    for (const auto& [id, job] : jobs_) {
-      if (model.empty() || job.request.model == model) jobs.push_back(job);
-    }
-  }
-  std::stable_sort(jobs.begin(), jobs.end(),
-                   [](const TrainingJob& a, const TrainingJob& b) { return a.created > b.created; });
-  return jobs;
-}
-
-absl::StatusOr<uint64_t> Trainings::Watch(const std::string& id, OnChange on_change) {
-  MutexLock lock(&watch_mu_);
-  if (watches_ended_) return absl::UnavailableError("the server is shutting down");
-  ASSIGN_OR_RETURN(const TrainingJob job, Get(id));
-  on_change(&job);
-  watchers_[next_watch_] = {.id = id, .on_change = std::move(on_change)};
-  return next_watch_++;
-}
-
-void Trainings::Unwatch(uint64_t watch) {
-  MutexLock lock(&watch_mu_);
-  watchers_.erase(watch);
-}
-
-void Trainings::EndWatches() {
-  MutexLock lock(&watch_mu_);
-  watches_ended_ = true;
-  for (const auto& [_, watcher] : watchers_) watcher.on_change(nullptr);
-  watchers_.clear();
 }
 
 void Trainings::Stop() {

@@ -100,7 +100,6 @@ class Trainings {
   void Run();
   bool RunCalls();  // what other threads have asked for; false: stop
   absl::StatusOr<std::string> Accept(TrainingRequest request);
-  absl::Status CheckData(const TrainingRequest& request) const;
   void BeginNext();
   absl::StatusOr<ChildProcess> StartTrainer(const TrainingJob& job);
   absl::Status PrepareFolder(const TrainingJob& job);
@@ -139,5 +138,7 @@ class Trainings {
 
   std::thread thread_;
 };
+
+absl::Status NoTraining(const std::string& id);  // NOT_FOUND
 
 }  // namespace digit

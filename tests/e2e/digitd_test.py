@@ -103,7 +103,8 @@ class Daemon:
 
     def __init__(self, *flags, program=f"{BIN}/digitd"):
         self.home = tempfile.TemporaryDirectory()  # each has a state folder of its own, unless --state-dir names one
-        self.process = subprocess.Popen([program, "--listen", "127.0.0.1:0", *flags], stderr=subprocess.PIPE, text=True,
+        listen = () if "--listen" in flags else ("--listen", "127.0.0.1:0")
+        self.process = subprocess.Popen([program, *listen, *flags], stderr=subprocess.PIPE, text=True,
                                         env={**os.environ, "XDG_STATE_HOME": self.home.name})
         self.log = []
         for line in self.process.stderr:
@@ -111,6 +112,9 @@ class Daemon:
             found = re.search(r" serving address=(\S+)", line)
             if found:
                 self.address = found[1]
+                self.rest, self.changed = [], threading.Condition()
+                self.reader = threading.Thread(target=self.read)
+                self.reader.start()  # a full pipe would hold the daemon up
                 return
         raise AssertionError("digitd did not start:\n" + "".join(self.log))
 
@@ -120,13 +124,31 @@ class Daemon:
     def __exit__(self, *_):
         if self.process.poll() is None:
             self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        self.reader.join()
+        self.process.stderr.close()
         self.home.cleanup()
+
+    def read(self):
+        for line in self.process.stderr:
+            with self.changed:
+                self.rest.append(line)
+                self.changed.notify_all()
+
+    def wait_for_log(self, words):
+        """Until a line since the start has these words; the test's time limit is the bound."""
+        with self.changed:
+            self.changed.wait_for(lambda: any(words in line for line in self.rest))
 
     def stop(self, how=signal.SIGTERM):
         self.process.send_signal(how)
-        rest = self.process.communicate(timeout=60)[1]
-        self.log.append(rest)
+        return self.wait()
+
+    def wait(self):
+        """Until it has ended; its exit code. log[-1] is then all that it has said since the start."""
+        self.process.wait(timeout=60)
+        self.reader.join()
+        self.log.append("".join(self.rest))
         return self.process.returncode
 
     def maps(self):

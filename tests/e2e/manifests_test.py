@@ -114,13 +114,16 @@ class ManifestsTest(unittest.TestCase):
     def test_probes_and_service_lead_to_the_port_that_digitd_listens_on(self):
         for folder, _, container, environment in self.daemons():
             with self.subTest(folder):
-                port = int(environment["DIGITD_LISTEN"].rpartition(":")[2])
-                self.assertEqual(container["ports"], [{"name": "grpc", "containerPort": port}])
+                port, metrics = (int(environment[f"DIGITD_{name}"].rpartition(":")[2])
+                                 for name in ("LISTEN", "METRICS_LISTEN"))
+                self.assertEqual({entry["name"]: entry["containerPort"] for entry in container["ports"]},
+                                 {"grpc": port, "metrics": metrics})
                 for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
                     self.assertEqual(container[probe]["grpc"]["port"], port)
                 service = self.one(folder, "Service")["spec"]
                 self.assertEqual(service["clusterIP"], "None")
-                self.assertEqual([(entry["port"], entry["targetPort"]) for entry in service["ports"]], [(port, "grpc")])
+                self.assertEqual({entry["targetPort"]: entry["port"] for entry in service["ports"]},
+                                 {"grpc": port, "metrics": metrics})
 
     def test_service_and_budget_select_the_pods(self):
         for folder in FOLDERS[:3]:

@@ -40,15 +40,17 @@ class AnswerCheck {
                                          const std::vector<std::string>& labels, BenchPictures* pictures,
                                          const std::atomic<bool>& stop, std::vector<std::string>* left_out);
 
-  AnswerCheck(std::vector<std::string> names, std::vector<AloneAnswer> alone)
-      : names_(std::move(names)), alone_(std::move(alone)) {}
+  AnswerCheck(std::vector<std::string> names, std::vector<AloneAnswer> alone, std::string version = "")
+      : names_(std::move(names)), alone_(std::move(alone)), version_(std::move(version)) {}
 
-  // Compares the answer to message `m`. Thread-safe.
+  // Compares the answer to message `m`. Another version than the one asked before, where one has gone live meanwhile,
+  // must give the same label; its probabilities are its own. Thread-safe.
   CheckedAnswer Check(const MessageSet& messages, int m, const v1::RecognizeResponse& response) const;
 
  private:
   std::vector<std::string> names_;  // of the pictures
   std::vector<AloneAnswer> alone_;
+  std::string version_;  // that was asked; empty: whichever answers
 };
 
 }  // namespace digit

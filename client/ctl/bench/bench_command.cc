@@ -72,7 +72,8 @@ class BenchRun {
       return kExitSomeFailed;
     }
     if (!status.ok()) return Fail(status);
-    const MessageSet messages(*pictures, flags_.bench, setup_.model, setup_.version, flags_.timeout);
+    // Without a version, so that the requests follow what goes live meanwhile.
+    const MessageSet messages(*pictures, flags_.bench, setup_.model, flags_.model_version, flags_.timeout);
     if (!Print(Opening())) return code_;
     for (const int64_t load : flags_.bench.open_loop() ? flags_.bench.rate : flags_.bench.concurrency) {
       absl::StatusOr<BenchPoint> point = MeasureOne(load, messages);

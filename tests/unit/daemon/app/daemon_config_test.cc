@@ -46,6 +46,27 @@ TEST(DaemonConfigTest, ModelsAreNamedByTheirStemOrByHand) {
   EXPECT_THAT(std::string(Validate(config).message()), HasSubstr("--model NAME=FILE"));
 }
 
+TEST(DaemonConfigTest, MetricsAreOffOrHaveAnAddressOfTheirOwn) {
+  DaemonConfig config;
+  config.models = {"a.pt"};
+  EXPECT_TRUE(config.metrics_listen.empty());
+  EXPECT_TRUE(Validate(config).ok());
+  for (const char* fine : {"127.0.0.1:9464", "0.0.0.0:0", "localhost:65535"}) {
+    config.metrics_listen = fine;
+    EXPECT_TRUE(Validate(config).ok()) << fine;
+  }
+  for (const char* wrong : {"9464", ":9464", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:+80",
+                            "127.0.0.1: 80", "127.0.0.1:80s", "127.0.0.1:99999999999", "1.2.3.4:80,5.6.7.8:x"}) {
+    config.metrics_listen = wrong;
+    EXPECT_THAT(std::string(Validate(config).message()),
+                HasSubstr(std::string("metrics-listen: '") + wrong + "' is not HOST:PORT with a port in 0..65535"));
+  }
+  config.metrics_listen = config.listen;
+  EXPECT_THAT(std::string(Validate(config).message()), HasSubstr("metrics-listen: '127.0.0.1:50051' is the address"));
+  config.metrics_listen = config.listen = "127.0.0.1:0";
+  EXPECT_TRUE(Validate(config).ok()) << "port 0 picks two";
+}
+
 TEST(FlagsTest, ModelMayBeRepeated) {
   const ParsedFlags flags = Parse({"--model", "a.pt", "--model=b=c.pt", "--listen", "[::1]:0"});
   EXPECT_FALSE(flags.exit_code.has_value());

@@ -34,6 +34,14 @@ TEST(ListenAddressTest, ATakenPortIsNamed) {
   ::close(fd);
 }
 
+TEST(ListenAddressTest, OtherFlagsAreNamedAndMayWantIpv4) {
+  EXPECT_TRUE(CheckListenAddress("localhost:0", "--metrics-listen", IpVersion::kFour).ok());
+  const absl::Status status = CheckListenAddress("[::1]:0", "--metrics-listen", IpVersion::kFour);
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("cannot listen on [::1]:0: '::1' is no IPv4 address"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("choose another address with --metrics-listen HOST:PORT"));
+}
+
 TEST(ListenAddressTest, AnAddressOfAnotherMachineIsSaidToBe) {
   const absl::Status status = CheckListenAddress("192.0.2.1:50051");  // RFC 5737: for documentation only
   EXPECT_THAT(std::string(status.message()), HasSubstr("192.0.2.1:50051: this machine has no such address"));

@@ -29,24 +29,32 @@ TEST(PredictWaitTest, ExecutorsShareWhatIsAhead) {
 }
 
 TEST(AdmitTest, LetsInWhatMeetsBothBounds) {
-  EXPECT_TRUE(Admit({Ms(90), Ms(100)}, {.max_queue_wait = Ms(90)}, Ms(125)).ok());
+  Refusal why;
+  EXPECT_TRUE(Admit({Ms(90), Ms(100)}, {.max_queue_wait = Ms(90)}, Ms(125), &why).ok());
 }
 
 TEST(AdmitTest, RefusesALongWaitAndSaysWhenToRetry) {
-  const absl::Status status = Admit({Ms(150), Ms(160)}, {.max_queue_wait = Ms(90)}, absl::InfiniteDuration());
+  Refusal why;
+  const absl::Status status = Admit({Ms(150), Ms(160)}, {.max_queue_wait = Ms(90)}, absl::InfiniteDuration(), &why);
+  EXPECT_EQ(why, Refusal::kWait);
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(status.message()), HasSubstr("would wait 150 ms, the limit is 90 ms"));
   EXPECT_EQ(RetryAfterOf(status), Ms(60));
 }
 
 TEST(AdmitTest, RefusesWhatWouldMissItsDeadline) {
-  const absl::Status status = Admit({Ms(90), Ms(100)}, {}, Ms(100));  // with a margin of 25 %
+  Refusal why;
+  const absl::Status status = Admit({Ms(90), Ms(100)}, {}, Ms(100), &why);  // with a margin of 25 %
+  EXPECT_EQ(why, Refusal::kDeadline);
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(status.message()), HasSubstr("the deadline is in 100 ms"));
   EXPECT_EQ(RetryAfterOf(status), Ms(25));
 }
 
-TEST(AdmitTest, AnIdleExecutorLetsInEvenWhatLooksTooSlow) { EXPECT_TRUE(Admit({kNone, Ms(100)}, {}, Ms(1)).ok()); }
+TEST(AdmitTest, AnIdleExecutorLetsInEvenWhatLooksTooSlow) {
+  Refusal why;
+  EXPECT_TRUE(Admit({kNone, Ms(100)}, {}, Ms(1), &why).ok());
+}
 
 TEST(RetryAfterTest, IsRoundedUpAndAbsentByDefault) {
   EXPECT_EQ(RetryAfterOf(absl::UnavailableError("x")), std::nullopt);

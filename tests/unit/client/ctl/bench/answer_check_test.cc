@@ -46,6 +46,18 @@ TEST_F(AnswerCheckTest, TheAnswerToAnotherMessageIsWrong) {
   EXPECT_TRUE(check_.Check(messages_, 0, RightAnswer()).wrong);
 }
 
+TEST_F(AnswerCheckTest, AVersionThatWentLiveMeanwhileMustGiveTheSameLabels) {
+  const AnswerCheck check = CheckOf(8, "1");
+  v1::RecognizeResponse response = RightAnswer();
+  response.mutable_results(0)->mutable_prediction()->mutable_probabilities()->Set(0, 0.5f);
+  response.set_version("1");
+  EXPECT_TRUE(check.Check(messages_, 1, response).wrong);
+  response.set_version("2");
+  EXPECT_FALSE(check.Check(messages_, 1, response).wrong);
+  response.mutable_results()->SwapElements(1, 2);
+  EXPECT_TRUE(check.Check(messages_, 1, response).wrong);
+}
+
 TEST_F(AnswerCheckTest, TheSameLabelWithOtherProbabilitiesIsWrongBeyondRounding) {
   v1::RecognizeResponse response = RightAnswer();
   auto* probabilities = response.mutable_results(0)->mutable_prediction()->mutable_probabilities();

@@ -43,7 +43,7 @@ inline v1::RecognizeResponse AnswerTo(const v1::RecognizeRequest& request) {
   return response;
 }
 
-inline AnswerCheck CheckOf(int count) {
+inline AnswerCheck CheckOf(int count, const std::string& version = "") {
   std::vector<std::string> names;
   std::vector<AloneAnswer> alone;
   for (int i = 0; i < count; ++i) {
@@ -51,7 +51,7 @@ inline AnswerCheck CheckOf(int count) {
     names.push_back(absl::StrCat("picture ", i));
     alone.push_back({prediction.label(), {prediction.probabilities().begin(), prediction.probabilities().end()}, 1});
   }
-  return AnswerCheck(names, alone);
+  return AnswerCheck(names, alone, version);
 }
 
 inline BenchOptions OptionsOf(BenchMode mode, int images_per_message) {

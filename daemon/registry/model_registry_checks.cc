@@ -1,0 +1,47 @@
+// What a version must be to come in.
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/status.h"
+#include "daemon/registry/model_registry.h"
+#include "model/dataset/digit_generator.h"
+
+namespace digit {
+
+absl::Status ModelRegistry::CheckKnown(const Model& model, const std::string& version, Origin origin,
+                                       const std::map<std::string, std::string>& known) const {
+  const auto found = known.find(version);
+  if (origin == Origin::kFile && model.identity.substr(0, version.size()) == version) return absl::OkStatus();
+  if (found == known.end() || found->second == model.identity) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("model '", model.path, "' has changed, and its folder says that it is still version ", version,
+                   ": a version stays what it is. Write the new one to a folder of its own number"));
+}
+
+absl::Status ModelRegistry::CheckReplaces(const Model& candidate, const LiveModel& live) const {
+  if (live.model->is_digit_cnn && !candidate.is_digit_cnn && !options_.allow_torchscript) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("model '", candidate.path, "' is TorchScript, which is a program; a reload replaces the digit ",
+                     "network '", live.name, "' by one only under --engine torch. Start digitd with it, or anew"));
+  }
+  const std::vector<std::string>& before = live.model->spec.labels;
+  const std::vector<std::string>& after = candidate.spec.labels;
+  if (after.empty() || after == before) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "model '", candidate.path, "' has other labels than what is live as '", live.name, "': ", after.size(), " (",
+      absl::StrJoin(after, ","), ") and not ", before.size(), " (", absl::StrJoin(before, ","), ")"));
+}
+
+absl::Status ModelRegistry::AskGate(InferenceEngine& candidate, const LiveModel& live, GateReport* report) {
+  constexpr int kGenerated = 1000;
+  ASSIGN_OR_RETURN(LabeledImages images, options_.gate_images(live.name));
+  const bool has_labels = images.size() > 0;
+  if (!has_labels) images = DigitGenerator(/*seed=*/1).DrawMany(kGenerated);
+  ASSIGN_OR_RETURN(const std::unique_ptr<InferenceEngine> live_engine, pool_->MakeEngine(*live.model));
+  ASSIGN_OR_RETURN(const std::vector<int> live_classes, ClassesOf(*live_engine, images.pixels));
+  ASSIGN_OR_RETURN(const std::vector<int> candidate_classes, ClassesOf(candidate, images.pixels));
+  const absl::Span<const uint8_t> labels =
+      has_labels ? absl::Span<const uint8_t>(images.labels) : absl::Span<const uint8_t>();
+  return Judge(labels, live_classes, candidate_classes, report);
+}
+
+}  // namespace digit
