@@ -1,5 +1,6 @@
-# Shared by deploy/quickstart, tests/run and tests/chroot/run (source it): short progress on the terminal, details in a
-# log, packages from deploy/packages. The caller sets `root` (the repository) and `log` (a file; made when missing).
+# Shared by deploy/quickstart, deploy/docker, tests/run and the trials beside it (source it): short progress on the
+# terminal, details in a log, packages from deploy/packages. The caller sets `root` (the repository) and `log` (a file;
+# made when missing).
 # shellcheck shell=bash disable=SC2154
 
 die() {

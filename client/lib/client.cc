@@ -14,8 +14,9 @@ namespace digit {
 namespace {
 
 // Attempts 100, 200 and 400 ms apart, give or take: a daemon that restarts is back within them, and a user who forgot
-// to start it is told in under a second. RecognizeStream has its own (it resends only what was unanswered), and health
-// is asked once.
+// to start it is told in under a second. CANCELLED, which is nobody's here, is what a gRPC server that stops says to
+// calls that reach it before its GOAWAY reaches us. RecognizeStream has its own (it resends only what was unanswered),
+// and health is asked once.
 constexpr char kServiceConfig[] = R"({"methodConfig": [{
   "name": [{"service": "digit.v1.DigitService", "method": "Recognize"},
            {"service": "digit.v1.DigitService", "method": "ListModels"},
@@ -24,7 +25,7 @@ constexpr char kServiceConfig[] = R"({"methodConfig": [{
            {"service": "digit.v1.DigitService", "method": "ListFeedback"},
            {"service": "digit.v1.DigitService", "method": "GetModelStats"}],
   "retryPolicy": {"maxAttempts": 4, "initialBackoff": "0.1s", "maxBackoff": "1s", "backoffMultiplier": 2,
-                  "retryableStatusCodes": ["UNAVAILABLE"]}}]})";
+                  "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"]}}]})";
 
 std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options, const ServerAddress& address) {
   grpc::ChannelArguments arguments;

@@ -5,10 +5,10 @@
 //   request.add_images()->set_encoded(bytes_of_a_png);
 //   ASSIGN_OR_RETURN(v1::RecognizeResponse response, client->Recognize(request));
 //
-// Every call has a deadline. What a retry can heal is retried within it: UNAVAILABLE (not reachable, draining) up to 4
-// attempts by gRPC's service config, and overload after the time the server asks for. Thread-safe: one Client, and its
-// one connection, serves all threads; every call blocks its caller only. No threads of its own beyond gRPC's.
-// Plaintext only: TLS belongs to the proxy or mesh in front of digitd.
+// Every call has a deadline. What a retry can heal is retried within it: UNAVAILABLE (not reachable, draining) and a
+// server's CANCELLED (stopping) up to 4 attempts by gRPC's service config, and overload after the time the server asks
+// for. Thread-safe: one Client, and its one connection, serves all threads; every call blocks its caller only. No
+// threads of its own beyond gRPC's. Plaintext only: TLS belongs to the proxy or mesh in front of digitd.
 //
 // Errors are absl::Status with the server's code and one line that names the server, for people:
 //   UNAVAILABLE: "cannot reach 127.0.0.1:50051: connection refused. Is digitd running? Start it with: ..."

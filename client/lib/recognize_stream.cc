@@ -57,7 +57,8 @@ absl::Status RecognizeStreamCall::Run() {
     if (all_answered()) return absl::OkStatus();
     fruitless = progress_ ? 0 : fruitless + 1;
     if (status.ok()) status = absl::UnavailableError(absl::StrCat(client_.server, " ended the stream early"));
-    if (!absl::IsUnavailable(status) || fruitless >= kMaxFruitlessConnections) return status;
+    const bool server_left = absl::IsUnavailable(status) || absl::IsCancelled(status);  // the second: see client.cc
+    if (!server_left || fruitless >= kMaxFruitlessConnections) return status;
     for (Item& item : window_) {
       if (item.state == State::kSent) item.state = State::kWaiting;  // due is past
     }

@@ -83,6 +83,15 @@ TEST(ClientTest, RetriesUnavailableByServiceConfig) {
   EXPECT_EQ(server.calls, 3);
 }
 
+TEST(ClientTest, RetriesWhatAStoppingServerHasCancelled) {
+  FakeServer server;
+  server.recognize = [&](grpc::ServerContext*, const v1::RecognizeRequest&, v1::RecognizeResponse*) {
+    return server.calls < 2 ? grpc::Status(grpc::StatusCode::CANCELLED, "CANCELLED") : grpc::Status::OK;
+  };
+  EXPECT_TRUE(Connect(server.address())->Recognize({}).ok());
+  EXPECT_EQ(server.calls, 2);
+}
+
 TEST(ClientTest, GivesUpUnavailableAfterFourAttempts) {
   FakeServer server;
   server.recognize = [&](grpc::ServerContext*, const v1::RecognizeRequest&, v1::RecognizeResponse*) {

@@ -203,7 +203,8 @@ TEST_F(RecognizeStreamTest, ABrokenStreamIsOpenedAgainWithWhatWasUnanswered) {
     if (connection == 3) return EchoAll(stream);
     v1::RecognizeStreamRequest request;
     for (int i = 0; i < 5 && stream->Read(&request); ++i) stream->Write(Echo(request));
-    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "max age");
+    return connection == 1 ? grpc::Status(grpc::StatusCode::UNAVAILABLE, "max age")
+                           : grpc::Status(grpc::StatusCode::CANCELLED, "CANCELLED");  // of a server that stops
   };
   EXPECT_TRUE(Run().ok());
   EXPECT_EQ(answers_, Numbers());
