@@ -299,6 +299,7 @@ Trainings::Options Daemon::TrainingsOptions() {
   options.trainer = parts.config.trainer.empty() ? FolderOfThisProgram() + "/digit-train" : parts.config.trainer;
   options.version = Version();
   options.data_dir = parts.config.data_dir;
+  options.threads = std::max(1, UsableCores() / 2);  // the caches are shared even where the cores are idle
   options.memory_bytes = parts.config.trainer_memory;
   options.model_name = [&parts](const std::string& model) -> absl::StatusOr<std::string> {
     ASSIGN_OR_RETURN(const ModelHandle live, parts.registry->Find(model, ""));

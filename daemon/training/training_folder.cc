@@ -1,6 +1,5 @@
 #include "daemon/training/training_folder.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <limits>
@@ -12,7 +11,6 @@
 #include "base/beneath.h"
 #include "base/file.h"
 #include "base/status.h"
-#include "base/threads.h"
 
 namespace digit {
 namespace {
@@ -63,15 +61,14 @@ absl::Status FillTrainingFolder(const std::string& folder, const ModelFiles& liv
 }
 
 std::vector<std::string> TrainerCommand(const std::string& trainer, const std::string& folder,
-                                        const std::string& data_dir, const TrainingRequest& request) {
+                                        const std::string& data_dir, int threads, const TrainingRequest& request) {
   std::vector<std::string> argv = {trainer, "--out",  folder + "/trained.pt", "--resume", "--events-fd",
                                    "3",     "--like", folder + "/live.pt",    "--seed",   absl::StrCat(request.seed)};
   const auto add = [&argv](const std::string& flag, const std::string& value) {
     argv.push_back(flag);
     argv.push_back(value);
   };
-  add("--threads",
-      absl::StrCat(std::max(1, UsableCores() / 2)));  // the caches are shared even where the cores are idle
+  add("--threads", absl::StrCat(threads));
   if (request.epochs > 0) add("--epochs", absl::StrCat(request.epochs));
   if (request.fine_tune) add("--init", folder + "/live.pt");
   if (request.corrections) add("--corrections", folder + "/corrections");

@@ -24,7 +24,7 @@ absl::Status FillTrainingFolder(const std::string& folder, const ModelFiles& liv
 
 // The trainer's command line; it goes on from a checkpoint if there is one.
 std::vector<std::string> TrainerCommand(const std::string& trainer, const std::string& folder,
-                                        const std::string& data_dir, const TrainingRequest& request);
+                                        const std::string& data_dir, int threads, const TrainingRequest& request);
 
 // The last line of the log that is not empty, without the trainer's own name before it; empty: there is none.
 std::string LastWords(const std::string& folder);

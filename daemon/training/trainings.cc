@@ -222,9 +222,10 @@ void Trainings::BeginNext() {
 absl::StatusOr<ChildProcess> Trainings::StartTrainer(const TrainingJob& job) {
   const std::string folder = FolderOf(job.id);
   memory_bytes_ = options_.memory_bytes > 0 ? options_.memory_bytes : MemoryForChild();
-  return ChildProcess::Start({.argv = TrainerCommand(options_.trainer, folder, options_.data_dir, job.request),
-                              .log = folder + "/log",
-                              .max_data_bytes = memory_bytes_});
+  return ChildProcess::Start(
+      {.argv = TrainerCommand(options_.trainer, folder, options_.data_dir, options_.threads, job.request),
+       .log = folder + "/log",
+       .max_data_bytes = memory_bytes_});
 }
 
 void Trainings::ReadEvents() {

@@ -41,6 +41,7 @@ class Trainings {
     std::string trainer;           // digit-train's path
     std::string version;           // which it must be of
     std::string data_dir;          // of data sets by name; empty: there are none
+    int threads = 1;               // of the trainer
     int64_t memory_bytes = 0;      // what the trainer may take; 0: MemoryForChild()
     // The live version of a model, name filled in (empty: the default model). NOT_FOUND: no such model.
     std::function<absl::StatusOr<std::string>(const std::string& model)> model_name;

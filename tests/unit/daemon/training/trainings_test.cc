@@ -54,6 +54,7 @@ class TrainingsTest : public ::testing::Test {
     options.state = state_.get();
     options.trainer = trainer();
     options.version = "test";
+    options.threads = 3;
     options.data_dir = folder_ + "/data";
     options.model_name = [](const std::string& model) -> absl::StatusOr<std::string> {
       if (!model.empty() && model != "mnist") return absl::NotFoundError("no model " + model);
@@ -158,12 +159,14 @@ TEST_F(TrainingsTest, TheTrainerIsToldWhatWasAsked) {
   const auto id = Submit({.fine_tune = true, .corrections = true, .epochs = 3, .seed = 9});
   ASSERT_TRUE(id.ok()) << id.status();
   EXPECT_EQ(WaitForEnd(*id).error,
-            "--out trained.pt --resume --events-fd 3 --like live.pt --seed 9 --epochs 3 --init live.pt --corrections "
+            "--out trained.pt --resume --events-fd 3 --like live.pt --seed 9 --threads 3 --epochs 3 --init live.pt "
+            "--corrections "
             "corrections --dataset none");
   const auto other = Submit(request_);
-  EXPECT_EQ(WaitForEnd(*other).error, absl::StrCat("--out trained.pt --resume --events-fd 3 --like live.pt --seed 1 "
-                                                   "--dataset mnist --data-dir ",
-                                                   folder_, "/data/mnist"));
+  EXPECT_EQ(WaitForEnd(*other).error,
+            absl::StrCat("--out trained.pt --resume --events-fd 3 --like live.pt --seed 1 --threads 3 "
+                         "--dataset mnist --data-dir ",
+                         folder_, "/data/mnist"));
 }
 
 TEST_F(TrainingsTest, WhatCannotBeTrainedIsRefused) {
