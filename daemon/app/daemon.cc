@@ -286,7 +286,8 @@ absl::Status Daemon::LoadModels(absl::Time now) {
 
 absl::Status Daemon::ServeMetrics() {
   Parts& parts = *parts_;
-  parts.metrics->AddPulled(parts.pool.get(), parts.registry.get(), parts.decode_pool.get(), parts.service.get());
+  parts.metrics->AddPulled(parts.pool.get(), parts.registry.get(), parts.decode_pool.get(), parts.trainings.get(),
+                           parts.service.get());
   ASSIGN_OR_RETURN(parts.metrics_server, MetricsServer::Start(&parts.metrics->registry, parts.config.metrics_listen));
   metrics_address_ = parts.metrics_server->address();
   return absl::OkStatus();

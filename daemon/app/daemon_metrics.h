@@ -7,6 +7,7 @@
 #include "daemon/registry/registry_metrics.h"
 #include "daemon/rpc/rpc_metrics.h"
 #include "daemon/serving/decode_pool.h"
+#include "daemon/training/trainings.h"
 
 namespace digit {
 
@@ -14,7 +15,8 @@ class DigitServiceImpl;
 
 struct DaemonMetrics {
   // Adds what is asked for when somebody reads. Before the first Collect(); all must be there for as long as that is.
-  void AddPulled(const Pool* pool, const ModelRegistry* models, const DecodePool* pictures, DigitServiceImpl* service);
+  void AddPulled(const Pool* pool, const ModelRegistry* models, const DecodePool* pictures, const Trainings* trainings,
+                 DigitServiceImpl* service);
 
   MetricRegistry registry;
   // What is pushed.

@@ -56,6 +56,22 @@ void AddRegistryMetrics(MetricRegistry* metrics, const ModelRegistry* registry) 
   AddForModels(metrics, registry, MetricType::kGauge, "digit_model_serving",
                "1 when an engine of the live version works, else 0.", {"model"},
                [](const ModelDescription& model, Samples* samples) { samples->Set({model.name}, model.serving); });
+  AddForModels(metrics, registry, MetricType::kCounter, "digit_answers_total",
+               "Answers of each version that is loaded, by label; not_a_digit and blank are labels too.",
+               {"model", "version", "label"}, [](const ModelDescription& model, Samples* samples) {
+                 for (const VersionRecord& version : model.versions) {
+                   const ModelHandle loaded = version.model.lock();
+                   if (loaded == nullptr || loaded->answers == nullptr) continue;
+                   const AnswerTally all = loaded->answers->Read().all;
+                   const std::vector<std::string>& labels = loaded->model->spec.labels;
+                   for (size_t i = 0; i < labels.size() && i < all.classes.size(); ++i) {
+                     samples->Set({model.name, version.version, labels[i]}, static_cast<double>(all.classes[i]));
+                   }
+                   const auto not_a_digit = static_cast<double>(all.classes.empty() ? 0 : all.classes.back());
+                   samples->Set({model.name, version.version, "not_a_digit"}, not_a_digit);
+                   samples->Set({model.name, version.version, "blank"}, static_cast<double>(all.no_digit));
+                 }
+               });
   AddForModels(metrics, registry, MetricType::kGauge, "digit_model_version_info",
                "1 for each version that is known, with its state.", {"model", "version", "state"},
                [](const ModelDescription& model, Samples* samples) {
