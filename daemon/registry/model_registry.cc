@@ -15,17 +15,6 @@ namespace {
 constexpr size_t kDigestVersionDigits = 12;
 constexpr absl::string_view kStable = "stable", kPrevious = "previous", kCandidate = "candidate";
 
-VersionRecord RecordOf(const ModelHandle& model, const std::string& reason, absl::Time now) {
-  return {.version = model->version,
-          .identity = model->model->identity,
-          .sha256 = model->model->sha256,
-          .path = model->model->path,
-          .state = ModelState::kLive,  // while it is loaded Describe() says more
-          .reason = reason,
-          .since = now,
-          .model = model};
-}
-
 SavedVersion SavedOf(const LiveModel& model) {
   return {.version = model.version, .identity = model.model->identity, .origin = model.origin};
 }
@@ -168,6 +157,17 @@ absl::Status ModelRegistry::SetShadow(const std::string& name, double share) {
   auto shadow = share > 0 ? std::make_shared<Shadow>(share, entry.candidate, options_.clock) : nullptr;
   dropped = std::exchange(entry.shadow, std::move(shadow));
   return absl::OkStatus();
+}
+
+VersionRecord ModelRegistry::RecordOf(const ModelHandle& model, const std::string& reason, absl::Time now) {
+  return {.version = model->version,
+          .identity = model->model->identity,
+          .sha256 = model->model->sha256,
+          .path = model->model->path,
+          .state = ModelState::kLive,  // while it is loaded Describe() says more
+          .reason = reason,
+          .since = now,
+          .model = model};
 }
 
 absl::Status ModelRegistry::Refuse(const std::string& name, VersionRecord record, const absl::Status& why) {

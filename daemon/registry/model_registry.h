@@ -169,10 +169,11 @@ class ModelRegistry {
     std::shared_ptr<const ModelFiles> unsaved;  // what the live version was read from, until it is in the store
     std::deque<VersionRecord> versions;         // newest first
   };
-  // A version that has been read.
+  // A version that has been read, and parsed once.
   struct Read {
-    ModelFiles files;
+    std::shared_ptr<const ModelFiles> files;
     Origin origin;
+    absl::StatusOr<Model> model;  // of `files`
   };
   // What is known of a name when a load of it begins.
   struct Before {
@@ -190,6 +191,9 @@ class ModelRegistry {
   };
 
   // model_registry_files.cc
+  static absl::StatusOr<Read> Parse(absl::StatusOr<ModelFiles> files, Origin origin);
+  absl::StatusOr<Read> ReadFolder(const std::string& name, int64_t version) const;
+  absl::StatusOr<Read> ReadTrained(const std::string& name, int64_t version) const;
   absl::StatusOr<Read> ReadNewest(const std::string& name, const std::string& path) const;
   absl::StatusOr<Read> ReadSaved(const std::string& name, const SavedVersion& version) const;
   void Keep(const std::string& name, const ModelHandle& model, std::shared_ptr<const ModelFiles> files)
@@ -200,6 +204,9 @@ class ModelRegistry {
   absl::Status CheckKnown(const Model& model, const std::string& version, Origin origin,
                           const std::map<std::string, std::string>& known) const;
   absl::Status CheckReplaces(const Model& candidate, const LiveModel& live) const;
+  // OK also when `force` overrules it. `gate`: what it compared; stays empty when it could not be asked.
+  absl::Status PassGate(InferenceEngine& candidate, const std::string& version, const LiveModel& live, bool force,
+                        std::string* gate) ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
   absl::Status AskGate(InferenceEngine& candidate, const LiveModel& live, GateReport* report)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
 
@@ -207,8 +214,10 @@ class ModelRegistry {
   absl::StatusOr<Before> Look(const std::string& name) const ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status LoadFirst(const std::string& name, const std::string& path, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
-  absl::Status LoadSaved(const std::string& name, const std::string& path, absl::Time now)
+  absl::Status LoadNewest(const std::string& name, const std::string& path, absl::StatusOr<Read> newest, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
+  absl::Status LoadAsSaved(const std::string& name, const std::string& path, const SavedModel& saved,
+                           absl::StatusOr<Read> newest, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
   absl::Status LoadOne(const std::string& name, const std::string& path, Read read, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
   void LoadOthers(const std::string& name, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
@@ -231,6 +240,7 @@ class ModelRegistry {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool IsSelected(const LiveModel& model) const;
   absl::Status Refuse(const std::string& name, VersionRecord record, const absl::Status& why) ABSL_LOCKS_EXCLUDED(mu_);
+  static VersionRecord RecordOf(const ModelHandle& model, const std::string& reason, absl::Time now);
   static void SetRecord(Entry* entry, VersionRecord record);
   void Record(const std::string& name, VersionRecord record) ABSL_LOCKS_EXCLUDED(mu_);
   const VersionPolicy& PolicyOf(const std::string& name) const;

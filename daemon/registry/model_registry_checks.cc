@@ -1,6 +1,7 @@
 // What a version must be to come in.
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "daemon/registry/model_registry.h"
 #include "model/dataset/digit_generator.h"
@@ -29,6 +30,18 @@ absl::Status ModelRegistry::CheckReplaces(const Model& candidate, const LiveMode
   return absl::FailedPreconditionError(absl::StrCat(
       "model '", candidate.path, "' has other labels than what is live as '", live.name, "': ", after.size(), " (",
       absl::StrJoin(after, ","), ") and not ", before.size(), " (", absl::StrJoin(before, ","), ")"));
+}
+
+absl::Status ModelRegistry::PassGate(InferenceEngine& candidate, const std::string& version, const LiveModel& live,
+                                     bool force, std::string* gate) {
+  GateReport report;
+  const absl::Status verdict = AskGate(candidate, live, &report);
+  if (!verdict.ok() && report.images == 0) return verdict;  // it could not even be asked
+  *gate = report.ToString();
+  if (verdict.ok() || !force) return verdict;
+  absl::StrAppend(gate, " (overruled)");
+  LogWarn("gate overruled", {{"model", live.name}, {"version", version}, {"gate", verdict}});
+  return absl::OkStatus();
 }
 
 absl::Status ModelRegistry::AskGate(InferenceEngine& candidate, const LiveModel& live, GateReport* report) {

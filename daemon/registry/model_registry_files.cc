@@ -9,28 +9,36 @@
 
 namespace digit {
 
+absl::StatusOr<ModelRegistry::Read> ModelRegistry::Parse(absl::StatusOr<ModelFiles> files, Origin origin) {
+  RETURN_IF_ERROR(files.status());
+  auto content = std::make_shared<const ModelFiles>(*std::move(files));
+  absl::StatusOr<Model> model = LoadModel(*content);
+  return Read{.files = std::move(content), .origin = origin, .model = std::move(model)};
+}
+
+absl::StatusOr<ModelRegistry::Read> ModelRegistry::ReadFolder(const std::string& name, int64_t version) const {
+  return Parse(folders_.Read(name, version), Origin::kFolder);
+}
+
+absl::StatusOr<ModelRegistry::Read> ModelRegistry::ReadTrained(const std::string& name, int64_t version) const {
+  return Parse(store_->trained().Read(name, version), Origin::kTrained);
+}
+
 absl::StatusOr<ModelRegistry::Read> ModelRegistry::ReadNewest(const std::string& name, const std::string& path) const {
-  if (!path.empty()) {
-    ASSIGN_OR_RETURN(ModelFiles files, ReadModelFiles(path));
-    return Read{.files = std::move(files), .origin = Origin::kFile};
-  }
+  if (!path.empty()) return Parse(ReadModelFiles(path), Origin::kFile);
   const std::vector<int64_t> versions = PolicyOf(name).Select(folders_.Versions(name));
   if (versions.empty()) {
     return absl::NotFoundError(
         absl::StrCat("model '", name, "' has no version in '", folders_.root(), "/", name, "' that is to be loaded"));
   }
-  ASSIGN_OR_RETURN(ModelFiles files, folders_.Read(name, versions.back()));
-  return Read{.files = std::move(files), .origin = Origin::kFolder};
+  return ReadFolder(name, versions.back());
 }
 
 absl::StatusOr<ModelRegistry::Read> ModelRegistry::ReadSaved(const std::string& name,
                                                              const SavedVersion& version) const {
-  absl::StatusOr<ModelFiles> files = version.origin == Origin::kFile ? store_->ReadKept(name, version.identity)
-                                     : version.origin == Origin::kFolder
-                                         ? folders_.Read(name, VersionNumber(version.version))
-                                         : store_->trained().Read(name, VersionNumber(version.version));
-  RETURN_IF_ERROR(files.status());
-  return Read{.files = *std::move(files), .origin = version.origin};
+  if (version.origin == Origin::kFile) return Parse(store_->ReadKept(name, version.identity), version.origin);
+  const int64_t number = VersionNumber(version.version);
+  return version.origin == Origin::kFolder ? ReadFolder(name, number) : ReadTrained(name, number);
 }
 
 absl::StatusOr<ModelFiles> ModelRegistry::ReadLive(const std::string& name) const {
@@ -46,7 +54,7 @@ absl::StatusOr<ModelFiles> ModelRegistry::ReadLive(const std::string& name) cons
   if (store_ != nullptr) {
     absl::StatusOr<Read> kept =
         ReadSaved(live->name, {.version = live->version, .identity = live->model->identity, .origin = live->origin});
-    if (kept.ok() && Sha256Hex(kept->files.bytes) == live->model->sha256) return std::move(kept->files);
+    if (kept.ok() && kept->model.ok() && kept->model->sha256 == live->model->sha256) return *kept->files;
   }
   return absl::FailedPreconditionError(
       absl::StrCat("the file '", live->model->path, "' does not hold what is live as '", live->name, "' any more"));

@@ -1,5 +1,6 @@
 // How a version comes into the registry: read, checked, judged by the gate, placed.
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -49,71 +50,76 @@ absl::Status ModelRegistry::Load(const std::string& name, const std::string& pat
 
 absl::Status ModelRegistry::LoadFirst(const std::string& name, const std::string& path, absl::Time now) {
   RETURN_IF_ERROR(CheckModelName(name));
-  bool is_saved = false;
+  std::optional<SavedModel> saved;
   {
     MutexLock lock(&mu_);
     if (models_.contains(name)) return absl::AlreadyExistsError(absl::StrCat("model '", name, "' is given twice"));
-    is_saved = saved_.contains(name);
+    const auto found = saved_.find(name);
+    if (found != saved_.end()) saved = found->second;
   }
-  absl::Status status = is_saved ? LoadSaved(name, path, now) : absl::NotFoundError("");
-  if (!status.ok() && !path.empty()) {
-    ASSIGN_OR_RETURN(Read read, ReadNewest(name, path));
-    status = LoadOne(name, path, std::move(read), now);
-  } else if (!status.ok()) {
-    std::vector<int64_t> versions = PolicyOf(name).Select(folders_.Versions(name));
-    if (PolicyOf(name).kind == VersionPolicy::Kind::kLatest) versions = folders_.Versions(name);
-    status = ReadNewest(name, path).status();  // says that there is none
-    for (; !versions.empty(); versions.pop_back()) {
-      absl::StatusOr<ModelFiles> files = folders_.Read(name, versions.back());
-      status = files.status();
-      if (status.ok()) status = LoadOne(name, path, {.files = *std::move(files), .origin = Origin::kFolder}, now);
-      if (status.ok()) break;
-      LogError("model refused", {{"model", name}, {"version", absl::StrCat(versions.back())}, {"error", status}});
-    }
-  }
-  RETURN_IF_ERROR(status);
+  absl::StatusOr<Read> newest = ReadNewest(name, path);
+  RETURN_IF_ERROR(saved.has_value() ? LoadAsSaved(name, path, *saved, std::move(newest), now)
+                                    : LoadNewest(name, path, std::move(newest), now));
   LoadOthers(name, now);
   return absl::OkStatus();
 }
 
-// Not OK: nothing is loaded, and what the file or the folders hold is to be tried.
-absl::Status ModelRegistry::LoadSaved(const std::string& name, const std::string& path, absl::Time now) {
-  SavedModel saved;
-  {
-    MutexLock lock(&mu_);
-    saved = saved_[name];
+// What the file holds, or the highest version folder that is sound.
+absl::Status ModelRegistry::LoadNewest(const std::string& name, const std::string& path, absl::StatusOr<Read> newest,
+                                       absl::Time now) {
+  absl::Status status = newest.ok() ? LoadOne(name, path, *std::move(newest), now) : newest.status();
+  if (!path.empty()) return status;
+  const VersionPolicy& policy = PolicyOf(name);
+  std::vector<int64_t> versions = folders_.Versions(name);
+  if (policy.kind != VersionPolicy::Kind::kLatest) versions = policy.Select(versions);
+  while (!status.ok() && !versions.empty()) {
+    LogError("model refused", {{"model", name}, {"version", absl::StrCat(versions.back())}, {"error", status}});
+    versions.pop_back();
+    if (versions.empty()) break;
+    absl::StatusOr<Read> read = ReadFolder(name, versions.back());
+    status = read.ok() ? LoadOne(name, path, *std::move(read), now) : read.status();
   }
-  absl::StatusOr<Read> newest = ReadNewest(name, path);
-  absl::StatusOr<Model> model = newest.ok() ? LoadModel(newest->files) : newest.status();
-  if (absl::IsNotFound(newest.status()) && !path.empty()) return newest.status();  // somebody wants it gone
-  const bool is_live = model.ok() && model->identity == saved.live.identity;
-  if (model.ok() && !is_live && model->identity != saved.seen && !saved.rejected.contains(model->identity)) {
-    return absl::NotFoundError("the file has changed since");
-  }
-  if (!model.ok()) LogError("model refused", {{"model", name}, {"error", model.status()}});
-  absl::StatusOr<Read> read = is_live ? std::move(newest) : ReadSaved(name, saved.live);
-  absl::Status status = read.status();
-  if (status.ok()) status = LoadOne(name, path, *std::move(read), now);
-  if (!status.ok()) {
-    LogError("what was live before the restart cannot be loaded",
-             {{"model", name}, {"version", saved.live.version}, {"error", status}});
-    return status;
+  return status;
+}
+
+// What was live before the restart, unless the file has changed since or is gone.
+absl::Status ModelRegistry::LoadAsSaved(const std::string& name, const std::string& path, const SavedModel& saved,
+                                        absl::StatusOr<Read> newest, absl::Time now) {
+  const absl::Status sound = newest.ok() ? newest->model.status() : newest.status();
+  const std::string identity = sound.ok() ? newest->model->identity : "";
+  const bool is_live = identity == saved.live.identity;
+  const bool gone = absl::IsNotFound(newest.status()) && !path.empty();  // somebody wants it gone
+  const bool changed = sound.ok() && !is_live && identity != saved.seen && !saved.rejected.contains(identity);
+  if (gone || changed) return LoadNewest(name, path, std::move(newest), now);
+  if (is_live) {
+    RETURN_IF_ERROR(LoadNewest(name, path, std::move(newest), now));
+  } else {
+    if (!sound.ok()) LogError("model refused", {{"model", name}, {"error", sound}});
+    absl::StatusOr<Read> read = ReadSaved(name, saved.live);
+    const absl::Status status = read.ok() ? LoadOne(name, path, *std::move(read), now) : read.status();
+    if (!status.ok()) {
+      LogError("what was live before the restart cannot be loaded",
+               {{"model", name}, {"version", saved.live.version}, {"error", status}});
+      return LoadNewest(name, path, std::move(newest), now);
+    }
   }
   {
     MutexLock lock(&mu_);
     Entry& entry = models_.find(name)->second;
+    if (entry.live->model->identity != saved.live.identity) return absl::OkStatus();  // a lower version folder
     entry.seen = saved.seen;
     entry.rejected = saved.rejected;
   }
   if (!saved.candidate.has_value()) return absl::OkStatus();
-  read = ReadSaved(name, *saved.candidate);
-  status = read.status();
+  absl::StatusOr<Read> read = ReadSaved(name, *saved.candidate);
+  absl::Status status = read.status();
   if (status.ok()) {
     ASSIGN_OR_RETURN(const Before before, Look(name));
     status = BringIn(name, before, *std::move(read), {.candidate = true}, now).status();
   }
-  if (!status.ok())
+  if (!status.ok()) {
     LogError("the candidate of before the restart cannot be loaded", {{"model", name}, {"error", status}});
+  }
   return absl::OkStatus();
 }
 
@@ -124,9 +130,9 @@ absl::Status ModelRegistry::LoadOne(const std::string& name, const std::string& 
     const auto saved = saved_.find(name);
     if (saved != saved_.end()) known = saved->second.known;
   }
-  auto files = std::make_shared<const ModelFiles>(std::move(read.files));
-  ASSIGN_OR_RETURN(Model model, LoadModel(*files));
-  const std::string version = ModelVersionOf(files->path, model.identity);
+  RETURN_IF_ERROR(read.model.status());
+  Model& model = *read.model;
+  const std::string version = ModelVersionOf(model.path, model.identity);
   RETURN_IF_ERROR(CheckKnown(model, version, read.origin, known));
   const std::string identity = model.identity;
   ASSIGN_OR_RETURN(ModelHandle live, MakeVersion(name, version, std::move(model), read.origin, {}, now));
@@ -137,16 +143,11 @@ absl::Status ModelRegistry::LoadOne(const std::string& name, const std::string& 
   entry.seen = identity;
   entry.known = std::move(known);
   if (VersionNumber(version) > 0) entry.known[version] = identity;
-  if (store_ != nullptr && files->path == path && files->bytes.size() <= kMaxUnsavedBytes) entry.unsaved = files;
+  const bool is_given = read.files->path == path;  // else it is in the store, or in a folder that is not replaced
+  if (store_ != nullptr && is_given && read.files->bytes.size() <= kMaxUnsavedBytes) entry.unsaved = read.files;
   entry.live = std::move(live);
   entry.live_at = options_.clock->Now();
-  entry.versions.push_front({.version = version,
-                             .identity = identity,
-                             .sha256 = entry.live->model->sha256,
-                             .path = files->path,
-                             .state = ModelState::kLive,
-                             .since = now,
-                             .model = entry.live});
+  SetRecord(&entry, RecordOf(entry.live, "", now));
   if (default_name_.empty()) default_name_ = name;
   return absl::OkStatus();
 }
@@ -158,8 +159,8 @@ absl::Status ModelRegistry::Add(const std::string& name, const std::string& vers
   if (models_.contains(name)) return absl::AlreadyExistsError(absl::StrCat("model '", name, "' is given twice"));
   Entry& entry = models_[name];
   entry.path = live->model->path;
-  entry.versions.push_front({.version = version, .state = ModelState::kLive, .since = now, .model = live});
   entry.live = std::move(live);
+  SetRecord(&entry, RecordOf(entry.live, "", now));
   if (default_name_.empty()) default_name_ = name;
   return absl::OkStatus();
 }
@@ -182,8 +183,8 @@ void ModelRegistry::LoadOthers(const std::string& name, absl::Time now) {
   for (int64_t number : selected) {
     const std::string version = absl::StrCat(number);
     if (Find(name, version).ok()) continue;
-    absl::StatusOr<ModelFiles> files = folders_.Read(name, number);
-    absl::StatusOr<Model> model = files.ok() ? LoadModel(*std::move(files)) : files.status();
+    absl::StatusOr<Read> read = ReadFolder(name, number);
+    absl::StatusOr<Model> model = read.ok() ? std::move(read->model) : read.status();
     absl::Status status = model.status();
     VersionRecord record{.version = version, .path = folders_.PathOf(name, number), .since = now};
     if (status.ok()) {
@@ -199,13 +200,11 @@ void ModelRegistry::LoadOthers(const std::string& name, absl::Time now) {
       continue;
     }
     LogLoaded("model loaded", **made);
-    record.state = ModelState::kLive;  // while it is loaded Describe() says more
-    record.model = *made;
     MutexLock lock(&mu_);
     Entry& entry = models_.find(name)->second;
-    entry.others.push_back(*std::move(made));
+    entry.others.push_back(*made);
     entry.known[version] = record.identity;
-    SetRecord(&entry, std::move(record));
+    SetRecord(&entry, RecordOf(*made, "", now));
   }
 }
 
@@ -247,10 +246,7 @@ absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::Reload(const std::string&
   const std::string& model_name = before->live->name;
   absl::StatusOr<Read> read = ReadNewest(model_name, before->path);
   RETURN_IF_ERROR(read.status());
-  const std::string path = read->files.path;
-  // What cannot be parsed has no identity yet: BringIn() says so.
-  const absl::StatusOr<Model> parsed = LoadModel(read->files);
-  const std::string identity = parsed.ok() ? parsed->identity : "";
+  const std::string identity = read->model.ok() ? read->model->identity : "";  // else BringIn() says why
   const Reloaded unchanged{.live = before->live};
   if (identity == before->live->model->identity) {
     LoadOthers(model_name, now);
@@ -259,7 +255,7 @@ absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::Reload(const std::string&
   if (!options.force && !options.candidate) {
     if (before->rejected.contains(identity)) {
       if (options.automatic) return unchanged;
-      return RefusedBefore(path);
+      return RefusedBefore(read->files->path);
     }
     if (identity == before->seen) return unchanged;
   }
@@ -272,17 +268,15 @@ absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::Reload(const std::string&
 
 absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::BringIn(const std::string& name, const Before& before, Read read,
                                                                const Entrance& entrance, absl::Time now) {
-  auto files = std::make_shared<const ModelFiles>(std::move(read.files));
-  VersionRecord record{.path = files->path, .state = ModelState::kLoading, .since = now};
-  record.sha256 = record.identity = Sha256Hex(files->bytes);
-  record.version = ModelVersionOf(files->path, record.identity);
-  absl::StatusOr<Model> model = LoadModel(*files);
+  absl::StatusOr<Model>& model = read.model;
+  VersionRecord record{.path = read.files->path, .state = ModelState::kLoading, .since = now};
+  record.sha256 = model.ok() ? model->sha256 : Sha256Hex(read.files->bytes);
+  record.identity = model.ok() ? model->identity : record.sha256;
+  record.version = ModelVersionOf(record.path, record.identity);
   if (!model.ok()) {
     record.unreadable = true;
     return Refuse(name, std::move(record), model.status());
   }
-  record.identity = model->identity;
-  record.version = ModelVersionOf(files->path, record.identity);
   Record(name, record);
   absl::Status status = CheckKnown(*model, record.version, read.origin, before.known);
   if (status.ok()) status = CheckReplaces(*model, *before.live);
@@ -299,17 +293,8 @@ absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::BringIn(const std::string
     Record(name, record);
   };
   place.accept = [&](InferenceEngine& engine) ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_) {
-    GateReport report;
-    const absl::Status verdict = AskGate(engine, *before.live, &report);
-    if (!verdict.ok() && report.images == 0) return verdict;  // it could not even be asked
-    reloaded.gate = report.ToString();
-    if (verdict.ok() || entrance.force) {
-      if (!verdict.ok()) {
-        absl::StrAppend(&reloaded.gate, " (overruled)");
-        LogWarn("gate overruled", {{"model", name}, {"version", record.version}, {"gate", verdict}});
-      }
-      return absl::OkStatus();
-    }
+    const absl::Status verdict = PassGate(engine, record.version, *before.live, entrance.force, &reloaded.gate);
+    if (verdict.ok() || reloaded.gate.empty()) return verdict;
     if (!entrance.candidate && !entrance.candidate_if_refused) return verdict;
     reloaded.refused = std::string(verdict.message());
     return absl::OkStatus();
@@ -324,7 +309,7 @@ absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::BringIn(const std::string
   if (!status.ok()) return Refuse(name, std::move(record), status);
   LogLoaded(becomes_candidate ? "model is a candidate" : "model reloaded", **made);
   (becomes_candidate ? reloaded.candidate : reloaded.live) = *made;
-  Keep(name, *made, std::move(files));
+  Keep(name, *made, std::move(read.files));
   return reloaded;
 }
 
@@ -337,27 +322,16 @@ absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::PromoteVersion(const std:
   const absl::StatusOr<ModelHandle> loaded = Find(model_name, version.empty() ? "candidate" : version);
   if (!loaded.ok()) {
     const int64_t number = VersionNumber(version);
-    absl::StatusOr<ModelFiles> files = loaded.status();
-    Origin origin = Origin::kFolder;
-    if (number > 0 && before.path.empty()) files = folders_.Read(model_name, number);
-    if (number > 0 && !files.ok() && store_ != nullptr) {
-      origin = Origin::kTrained;
-      files = store_->trained().Read(model_name, number);
-    }
-    if (!files.ok()) return absl::IsNotFound(files.status()) ? loaded.status() : files.status();
-    return BringIn(model_name, before, {.files = *std::move(files), .origin = origin}, {.force = force}, now);
+    absl::StatusOr<Read> read = loaded.status();
+    if (number > 0 && before.path.empty()) read = ReadFolder(model_name, number);
+    if (number > 0 && !read.ok() && store_ != nullptr) read = ReadTrained(model_name, number);
+    if (!read.ok()) return absl::IsNotFound(read.status()) ? loaded.status() : read.status();
+    return BringIn(model_name, before, *std::move(read), {.force = force}, now);
   }
   if (*loaded == before.live) return Reloaded{.live = before.live};
   ASSIGN_OR_RETURN(const std::unique_ptr<InferenceEngine> engine, pool_->MakeEngine(*(*loaded)->model));
   Reloaded reloaded{.changed = true};
-  GateReport report;
-  const absl::Status verdict = AskGate(*engine, *before.live, &report);
-  reloaded.gate = report.ToString();
-  if (!verdict.ok()) {
-    if (!force) return verdict;
-    absl::StrAppend(&reloaded.gate, " (overruled)");
-    LogWarn("gate overruled", {{"model", model_name}, {"version", (*loaded)->version}, {"gate", verdict}});
-  }
+  RETURN_IF_ERROR(PassGate(*engine, (*loaded)->version, *before.live, force, &reloaded.gate));
   auto promoted = std::make_shared<LiveModel>(**loaded);
   promoted->live_since = now;
   RETURN_IF_ERROR(MakeLive(promoted, *before.live, now));
@@ -374,17 +348,20 @@ absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::Publish(const std::string
   ASSIGN_OR_RETURN(const Before before, Look(name));
   const std::string& model_name = before.live->name;
   ASSIGN_OR_RETURN(ModelFiles files, ReadModelFiles(path));
-  RETURN_IF_ERROR(LoadModel(files).status());
+  ASSIGN_OR_RETURN(Model model, LoadModel(files));  // what is not sound is not stored
   int64_t above = 0;
   for (const auto& [version, identity] : before.known) above = std::max(above, VersionNumber(version));
   const std::vector<int64_t> versions = folders_.Versions(model_name);
   if (!versions.empty()) above = std::max(above, versions.back());
   ASSIGN_OR_RETURN(const int64_t number, store_->AddTrained(model_name, above, files));
-  files.path = store_->trained().PathOf(model_name, number);
+  files.path = model.path = store_->trained().PathOf(model_name, number);
   const Entrance entrance{.force = promote == Promote::kAlways,
                           .candidate = promote == Promote::kNever,
                           .candidate_if_refused = promote == Promote::kIfBetter};
-  return BringIn(model_name, before, {.files = std::move(files), .origin = Origin::kTrained}, entrance, now);
+  Read read{.files = std::make_shared<const ModelFiles>(std::move(files)),
+            .origin = Origin::kTrained,
+            .model = std::move(model)};
+  return BringIn(model_name, before, std::move(read), entrance, now);
 }
 
 }  // namespace digit
