@@ -164,7 +164,6 @@ versions = {version["version"]: version["state"] for version in json.load(sys.st
 sys.exit(versions.get(sys.argv[1]) != "MODEL_STATE_" + sys.argv[2])' "$2" "$3" 2>/dev/null; do
     ((SECONDS < deadline)) ||
       die "Pod $1 has not $2 $3 after 60 s: $(in_client digitctl --server "$server" models 2>&1)"
-    sleep 0.2
   done
 }
 
@@ -203,12 +202,9 @@ check_answers() {
 
 # await_answers NAME...: until each load has had another twenty answers.
 await_answers() {
-  local name lines deadline=$((SECONDS + 60))
+  local name
   for name in "$@"; do
-    lines=$(wc -l 2>/dev/null <"$work/client/$name.answers" || echo 0)
-    until (($(wc -l 2>/dev/null <"$work/client/$name.answers" || echo 0) >= lines + 20)); do
-      ((SECONDS < deadline)) || die "No answers come for load $name."
-      sleep 0.1
-    done
+    (($(timeout 60 tail -F -n 0 "$work/client/$name.answers" 2>/dev/null | head -n 20 | wc -l) == 20)) ||
+      die "No answers come for load $name."
   done
 }

@@ -91,6 +91,13 @@ TEST_F(CandidateTest, ThatFailsIsCountedAndHarmsNobody) {
   EXPECT_EQ(*registry_.Find("", ""), first_);
 }
 
+TEST_F(CandidateTest, ThatFailsWhileTheGateAsksItIsNotPromotedByForceEither) {
+  LoadCandidate(Shifted(1));
+  engines_.broken[candidate_->model->identity] = true;
+  EXPECT_EQ(registry_.PromoteVersion("", "", true, kNow).status().code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(*registry_.Find("", ""), first_);
+}
+
 class ProbationTest : public RegistryTest {
  protected:
   void SetUp() override {

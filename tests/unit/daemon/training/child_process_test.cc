@@ -103,7 +103,7 @@ TEST_F(ChildProcessTest, BeyondItsMemoryItFailsAndWeDoNot) {
 
 TEST_F(ChildProcessTest, ASignalReachesItsWholeGroup) {
   auto child = Shell(
-      "sh -c 'trap \"echo grandchild >&3; exit\" TERM; echo ready >&3; while :; do sleep 0.01; done' & "
+      "sh -c 'tail -f /dev/null & trap \"echo grandchild >&3; exit\" TERM; echo ready >&3; wait' & "
       "trap : TERM; wait; wait");
   ASSERT_TRUE(child.ok()) << child.status();
   char ready[6];
@@ -118,7 +118,7 @@ TEST_F(ChildProcessTest, ASignalReachesItsWholeGroup) {
 TEST_F(ChildProcessTest, IsKilledWithItsOwner) {
   pid_t pid = 0;
   {
-    auto child = Shell("while :; do sleep 0.01; done");
+    auto child = Shell("exec tail -f /dev/null");
     ASSERT_TRUE(child.ok()) << child.status();
     pid = child->pid();
     EXPECT_FALSE(child->TryWait().has_value());

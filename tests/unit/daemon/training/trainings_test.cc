@@ -112,7 +112,7 @@ class TrainingsTest : public ::testing::Test {
     return WaitFor(id, [](const TrainingJob& job) { return job.has_ended(); });
   }
   // A script that runs until SIGTERM.
-  static constexpr char kEndless[] = "trap 'exit 130' TERM; started; while :; do sleep 0.01; done";
+  static constexpr char kEndless[] = "tail -f /dev/null & trap 'exit 130' TERM; started; wait";
 
   const TrainingRequest request_ = {.data_set = "mnist"};
   std::string folder_;
@@ -235,7 +235,9 @@ TEST_F(TrainingsTest, AFailureSaysWhy) {
   EXPECT_THAT(job.error, HasSubstr("signal 11 (Segmentation fault)"));
   Trainer("say 'no json'; exit 3");
   EXPECT_EQ(WaitForEnd(*Submit(request_)).error, "digit-train ended with exit code 3");
-  Trainer("say '{\"event\":\"started\",\"version\":\"old\",\"epochs\":1,\"steps\":1,\"images\":1}'; sleep 100");
+  Trainer(
+      "say '{\"event\":\"started\",\"version\":\"old\",\"epochs\":1,\"steps\":1,\"images\":1}'; exec tail -f "
+      "/dev/null");
   EXPECT_THAT(WaitForEnd(*Submit(request_)).error, HasSubstr("is of version old, this server of test"));
   publish_result_ = absl::FailedPreconditionError("other labels");
   Trainer("started; finish");
@@ -257,7 +259,7 @@ TEST_F(TrainingsTest, WhatRunsAndWaitsGoesOnAfterARestart) {
 }
 
 TEST_F(TrainingsTest, WhatWasTrainedButNotPublishedIsPublishedAfterARestart) {
-  Trainer("started; finish; trap 'exit 130' TERM; while :; do sleep 0.01; done");
+  Trainer("tail -f /dev/null & trap 'exit 130' TERM; started; finish; wait");
   const std::string id = *Submit(request_);
   while (!std::filesystem::exists(folder_ + "/state/trainings/" + id + "/trained.pt")) std::this_thread::yield();
   End();
