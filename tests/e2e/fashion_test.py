@@ -8,37 +8,22 @@ import tempfile
 import unittest
 
 from digitd_test import BIN, MODEL, Daemon, run
+from model_files import SIDE, read_idx, write_part
 
 DATA = "data/fashion-mnist"
 LABELS = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
-SIDE = 28
 TRAINED, TESTED, ASKED = 12_000, 1_000, 100
-
-
-def read_idx(name, header_bytes):
-    with open(f"{DATA}/{name}", "rb") as f:
-        return f.read()[header_bytes:]
-
-
-def write_part(folder, prefix, images):
-    """The first `images` of the set `prefix` as IDX files of their own."""
-    count = images.to_bytes(4, "big")
-    side = SIDE.to_bytes(4, "big")
-    with open(f"{folder}/{prefix}-images-idx3-ubyte", "wb") as f:
-        f.write(b"\0\0\x08\x03" + count + side + side + read_idx(f"{prefix}-images-idx3-ubyte", 16)[:images * SIDE**2])
-    with open(f"{folder}/{prefix}-labels-idx1-ubyte", "wb") as f:
-        f.write(b"\0\0\x08\x01" + count + read_idx(f"{prefix}-labels-idx1-ubyte", 8)[:images])
 
 
 class FashionTest(unittest.TestCase):
     def test_a_model_of_clothes_is_trained_and_served_with_its_own_labels_beside_the_digits(self):
         with tempfile.TemporaryDirectory() as folder:
-            write_part(folder, "train", TRAINED)
-            write_part(folder, "t10k", TESTED)
+            write_part(DATA, folder, "train", TRAINED)
+            write_part(DATA, folder, "t10k", TESTED)
             trained = run(f"{BIN}/digit-train", "--out", f"{folder}/clothes.pt", "--dataset", "fashion-mnist",
                           "--data-dir", folder, "--epochs", "1")
             self.assertEqual(trained.returncode, 0, trained.stderr)
-            pixels, labels = read_idx("t10k-images-idx3-ubyte", 16), read_idx("t10k-labels-idx1-ubyte", 8)
+            pixels, labels = read_idx(f"{DATA}/t10k-images-idx3-ubyte", 16), read_idx(f"{DATA}/t10k-labels-idx1-ubyte", 8)
             pictures = []
             for i in range(ASKED):
                 pictures.append(f"{folder}/{i:03}.pgm")

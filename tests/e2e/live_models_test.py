@@ -1,12 +1,10 @@
 """Models that live, by the real programs: version folders, candidates, what survives a restart, digests, several servers."""
-import json
 import os
-import shutil
 import signal
-import tempfile
 import unittest
 
 from digitd_test import BIN, MODEL, Daemon, run
+from model_files import ServedModelTest, put_file
 
 PICTURE = "tests/data/images/seven.png"
 
@@ -45,64 +43,20 @@ torch.save(broken, sys.argv[2] + "/broken.pt")
 """
 
 
-class LiveModelsTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.scratch = tempfile.TemporaryDirectory()
-        cls.made = cls.scratch.name
-        with open(f"{cls.made}/make.py", "w") as script:
-            script.write(MAKE)
-        done = run("/usr/bin/python3", "-B", script.name, MODEL, cls.made)
-        assert done.returncode == 0, done.stderr
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.scratch.cleanup()
+class LiveModelsTest(ServedModelTest):
+    MAKE = MAKE
 
     def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.addCleanup(self.folder.cleanup)
-        self.file = f"{self.folder.name}/mnist.pt"
-        self.models = f"{self.folder.name}/models"
-        self.state = f"{self.folder.name}/state"
-        shutil.copy(MODEL, self.file)
-
-    def put(self, source):
-        shutil.copy(source, f"{self.file}.new")
-        os.rename(f"{self.file}.new", self.file)
+        super().setUp()
+        self.models = f"{self.folder}/models"
+        self.state = f"{self.folder}/state"
 
     def put_version(self, version, source, name="mnist"):
         os.makedirs(f"{self.models}/{name}/{version}")
-        self.copy_whole(source, f"{self.models}/{name}/{version}/model.pt")
-
-    @staticmethod
-    def copy_whole(source, target):
-        shutil.copy(source, f"{target}.new")
-        os.rename(f"{target}.new", target)
-
-    def ctl(self, daemon, *args):
-        return run(f"{BIN}/digitctl", "--server", daemon.address, "--timeout", "50s", *args)
-
-    def do(self, daemon, *args):
-        done = self.ctl(daemon, *args)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return done.stdout
-
-    def versions(self, daemon, name="mnist"):
-        for line in self.do(daemon, "models", "-o", "json").splitlines():
-            model = json.loads(line)
-            if model["name"] == name:
-                return model["versions"]
-        return []
-
-    def live(self, daemon, name="mnist"):
-        versions = self.versions(daemon, name)
-        return versions[0]["version"] if versions else None
+        put_file(source, f"{self.models}/{name}/{version}/model.pt")
 
     def wait_for_live(self, daemon, version, name="mnist"):
-        """The test's time limit is the bound."""
-        while self.live(daemon, name) != version:
-            self.assertIsNone(daemon.process.poll())
+        self.wait_for(daemon, lambda versions: versions and versions[0]["version"] == version, name)
 
     def test_version_folders_are_served_and_followed(self):
         self.put_version(1, MODEL)
@@ -122,7 +76,7 @@ class LiveModelsTest(unittest.TestCase):
         with Daemon("--model-dir", self.models, "--model-versions", "mnist=all", "--watch", "false") as daemon:
             for version in ("1", "2", "10"):
                 self.do(daemon, "recognize", "--model", "mnist", "--model-version", version, PICTURE)
-        empty = run(f"{BIN}/digitd", "--model-dir", self.folder.name + "/nothing", "--listen", "127.0.0.1:0")
+        empty = run(f"{BIN}/digitd", "--model-dir", f"{self.folder}/nothing", "--listen", "127.0.0.1:0")
         self.assertEqual(empty.returncode, 3)
         self.assertIn("there is no model in", empty.stderr)
 
@@ -138,8 +92,7 @@ class LiveModelsTest(unittest.TestCase):
             for _ in range(20):
                 self.do(daemon, "recognize", "tests/data/images/two-canvas.png", PICTURE)
             # Copies run after the answers; the last one may still be on its way.
-            while (shadow := self.versions(daemon)[1]["shadow"])["images"] == "0":
-                pass
+            shadow = self.wait_for(daemon, lambda versions: versions[1]["shadow"]["images"] != "0")[1]["shadow"]
             disagreements = [int(count) for count in shadow["disagreements"]]
             self.assertGreater(disagreements[2], 0)
             self.assertEqual(sum(disagreements), disagreements[2])
@@ -162,8 +115,7 @@ class LiveModelsTest(unittest.TestCase):
         with Daemon(*flags) as daemon:
             first = self.live(daemon)
             self.put(f"{self.made}/same1.pt")
-            while self.live(daemon) == first:
-                pass
+            self.wait_for(daemon, lambda versions: versions[0]["version"] != first)
             second = self.live(daemon)
             self.do(daemon, "model", "rollback")
             daemon.process.kill()  # what was acknowledged holds
@@ -171,8 +123,7 @@ class LiveModelsTest(unittest.TestCase):
         with Daemon(*flags) as daemon:
             self.assertEqual(self.live(daemon), first)
             self.put(f"{self.made}/same2.pt")
-            while self.live(daemon) == first:
-                pass
+            self.wait_for(daemon, lambda versions: versions[0]["version"] != first)
             third = self.live(daemon)
             self.assertNotEqual(third, second)
             self.assertEqual(daemon.stop(), 0)
@@ -198,7 +149,7 @@ class LiveModelsTest(unittest.TestCase):
             self.do(one, "model", "reload")
 
     def test_only_files_that_are_in_the_list_of_digests_are_loaded(self):
-        listed = f"{self.folder.name}/digests"
+        listed = f"{self.folder}/digests"
         sums = run("sha256sum", MODEL, f"{self.made}/same1.pt")
         with open(listed, "w") as file:
             file.write("# ours\n" + sums.stdout)
@@ -214,7 +165,7 @@ class LiveModelsTest(unittest.TestCase):
         self.assertIn("not in the list of digests", refused.stderr)
 
     def test_a_version_that_begins_to_fail_is_rolled_back_by_itself(self):
-        corner = f"{self.folder.name}/corner.pgm"
+        corner = f"{self.folder}/corner.pgm"
         with open(corner, "wb") as picture:
             rows = [b"\xff" * 6 + b"\0" * 22] * 6 + [b"\0" * 28] * 10 + [b"\0" * 13 + b"\xff" * 2 + b"\0" * 13] * 12
             picture.write(b"P5 28 28 255\n" + b"".join(rows))
@@ -248,7 +199,7 @@ class LiveModelsTest(unittest.TestCase):
 
     @unittest.skipUnless(os.geteuid() == 0, "mounts a hosts file of its own, which needs root")
     def test_reload_all_reaches_every_server_behind_a_name(self):
-        hosts = f"{self.folder.name}/hosts"
+        hosts = f"{self.folder}/hosts"
         with open(hosts, "w") as file:
             file.write("127.0.0.1 localhost digits.test\n127.0.0.2 digits.test\n")
 

@@ -1,13 +1,12 @@
 """Models that change while the real digitd serves: by digitctl, by the file alone, by SIGHUP, broken, refused, rolled back."""
 import json
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 import unittest
 
 from digitd_test import BIN, MODEL, Daemon, run
+from model_files import ServedModelTest
 
 # The shipped weights in other words (the same answers, another file), and a model that says 7 to everything.
 MAKE = """
@@ -22,46 +21,8 @@ torch.jit.save(torch.jit.script(torch.nn.Sequential(torch.nn.Flatten(), torch.nn
 """
 
 
-class ReloadTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.scratch = tempfile.TemporaryDirectory()
-        cls.models = cls.scratch.name
-        with open(f"{cls.models}/make.py", "w") as script:
-            script.write(MAKE)
-        made = run("/usr/bin/python3", "-B", script.name, MODEL, cls.models)
-        assert made.returncode == 0, made.stderr
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.scratch.cleanup()
-
-    def setUp(self):
-        self.folder = tempfile.TemporaryDirectory()
-        self.file = f"{self.folder.name}/mnist.pt"
-        self.put(MODEL)
-
-    def tearDown(self):
-        self.folder.cleanup()
-
-    def put(self, source):
-        """As a careful writer does: beside it, then renamed."""
-        shutil.copy(source, f"{self.file}.new")
-        os.rename(f"{self.file}.new", self.file)
-
-    def ctl(self, daemon, *args):
-        return run(f"{BIN}/digitctl", "--server", daemon.address, "--timeout", "50s", *args)
-
-    def versions(self, daemon):
-        shown = self.ctl(daemon, "models", "-o", "json")
-        self.assertEqual(shown.returncode, 0, shown.stderr)
-        return json.loads(shown.stdout)["versions"]
-
-    def wait_for(self, daemon, what):
-        """Until `what` holds for the versions; the test's time limit is the bound."""
-        while not what(versions := self.versions(daemon)):
-            self.assertIsNone(daemon.process.poll())
-        return versions
+class ReloadTest(ServedModelTest):
+    MAKE = MAKE
 
     def test_reload_and_rollback_by_digitctl(self):
         with Daemon("--model", self.file, "--watch", "false") as daemon:
@@ -69,7 +30,7 @@ class ReloadTest(unittest.TestCase):
             same = self.ctl(daemon, "model", "reload")
             self.assertEqual((same.returncode, same.stdout), (0, f"mnist {first} is live, and its file has not changed\n"))
 
-            self.put(f"{self.models}/same.pt")
+            self.put(f"{self.made}/same.pt")
             done = self.ctl(daemon, "model", "reload", "mnist")
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertIn("100.00 % agreement with the live version on 1000 generated digits", done.stdout)
@@ -90,10 +51,10 @@ class ReloadTest(unittest.TestCase):
     def test_what_is_broken_worse_or_a_program_is_refused_and_the_old_version_serves(self):
         with Daemon("--model", self.file, "--watch", "false") as daemon:
             first = self.versions(daemon)[0]["version"]
-            with open(MODEL, "rb") as whole, open(f"{self.models}/half.pt", "wb") as half:
+            with open(MODEL, "rb") as whole, open(f"{self.made}/half.pt", "wb") as half:
                 half.write(whole.read(100_000))
             for name, words in {"half": "truncated", "sevens": "gate refused", "script": "TorchScript"}.items():
-                self.put(f"{self.models}/{name}.pt")
+                self.put(f"{self.made}/{name}.pt")
                 refused = self.ctl(daemon, "model", "reload")
                 self.assertEqual(refused.returncode, 4, refused.stdout)
                 self.assertIn(words, refused.stderr)
@@ -114,7 +75,7 @@ class ReloadTest(unittest.TestCase):
             reloads = 0
             while bench.poll() is None and reloads < 10:
                 before = self.versions(daemon)[0]["version"]
-                self.put([f"{self.models}/same.pt", MODEL][reloads % 2])
+                self.put([f"{self.made}/same.pt", MODEL][reloads % 2])
                 self.wait_for(daemon, lambda versions: versions[0]["version"] != before)
                 reloads += 1
             point = json.loads(bench.communicate(timeout=60)[0])
@@ -125,13 +86,13 @@ class ReloadTest(unittest.TestCase):
     def test_sighup_looks_at_the_files(self):
         with Daemon("--model", self.file, "--watch", "false") as daemon:
             before = self.versions(daemon)[0]["version"]
-            self.put(f"{self.models}/same.pt")
+            self.put(f"{self.made}/same.pt")
             daemon.process.send_signal(signal.SIGHUP)
             self.wait_for(daemon, lambda versions: versions[0]["version"] != before)
             self.assertEqual(daemon.stop(), 0)
 
     def test_admin_calls_need_the_token_where_there_is_one(self):
-        token = f"{self.folder.name}/token"
+        token = f"{self.folder}/token"
         with open(token, "w") as file:
             file.write("0123456789abcdef\n")
         with Daemon("--model", self.file, "--admin-token-file", token) as daemon:
@@ -142,7 +103,7 @@ class ReloadTest(unittest.TestCase):
             self.assertEqual(self.ctl(daemon, "models").returncode, 0)
 
     def test_a_token_file_that_is_too_short_is_an_error_at_start(self):
-        token = f"{self.folder.name}/token"
+        token = f"{self.folder}/token"
         with open(token, "w") as file:
             file.write("short\n")
         started = run(f"{BIN}/digitd", "--model", self.file, "--listen", "127.0.0.1:0", "--admin-token-file", token)

@@ -11,25 +11,10 @@ import tempfile
 import unittest
 
 from digitd_test import BIN, MODEL, Daemon, run
+from model_files import SIDE, read_idx, write_part
 
 DATA = "data/mnist"
-SIDE = 28
 PIXELS = SIDE * SIDE
-
-
-def read_idx(name, header_bytes):
-    with open(f"{DATA}/{name}", "rb") as f:
-        return f.read()[header_bytes:]
-
-
-def write_part(folder, images):
-    """The first `images` training pictures of MNIST as a data set of their own."""
-    os.makedirs(folder)
-    count, side = images.to_bytes(4, "big"), SIDE.to_bytes(4, "big")
-    with open(f"{folder}/train-images-idx3-ubyte", "wb") as f:
-        f.write(b"\0\0\x08\x03" + count + side + side + read_idx("train-images-idx3-ubyte", 16)[:images * PIXELS])
-    with open(f"{folder}/train-labels-idx1-ubyte", "wb") as f:
-        f.write(b"\0\0\x08\x01" + count + read_idx("train-labels-idx1-ubyte", 8)[:images])
 
 
 def rotated(pixels, degrees):
@@ -50,7 +35,7 @@ class TrainingTest(unittest.TestCase):
     def setUpClass(cls):
         cls.scratch = tempfile.TemporaryDirectory()
         cls.folder = cls.scratch.name
-        write_part(f"{cls.folder}/data/part", 4000)
+        write_part(DATA, f"{cls.folder}/data/part", "train", 4000)
 
     @classmethod
     def tearDownClass(cls):
@@ -92,7 +77,7 @@ class TrainingTest(unittest.TestCase):
         return training["state"] == "TRAINING_STATE_RUNNING" and "progress" in training
 
     def test_corrections_teach_it_a_hand_that_it_read_badly(self):
-        images, labels = read_idx("train-images-idx3-ubyte", 16), read_idx("train-labels-idx1-ubyte", 8)
+        images, labels = read_idx(f"{DATA}/train-images-idx3-ubyte", 16), read_idx(f"{DATA}/train-labels-idx1-ubyte", 8)
         files = []
         for i in range(150):
             files.append(f"{self.folder}/{i:03d}-{labels[i]}.pgm")

@@ -7,7 +7,6 @@ Prints its figures.
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,7 +14,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
 from digitd_test import BIN, MODEL, Daemon, run  # noqa: E402
-from training_service_test import write_part  # noqa: E402
+from model_files import make_models, put_file, write_part  # noqa: E402
 
 SECONDS = int(os.environ.get("DIGIT_SOAK_SECONDS", "30"))
 SEED = int(os.environ.get("DIGIT_SOAK_SEED", "1"))
@@ -45,12 +44,8 @@ class SoakTest(unittest.TestCase):
         self.assertIn(done.returncode, ok, done.stderr)
         return done
 
-    def versions(self):
-        return json.loads(self.ctl("models", "-o", "json").stdout)["versions"]
-
     def put(self, source):
-        shutil.copy(source, f"{self.file}.new")
-        os.rename(f"{self.file}.new", self.file)
+        put_file(source, self.file)
 
     # What happens; each leaves a sound model live.
     def reload(self):
@@ -104,10 +99,8 @@ class SoakTest(unittest.TestCase):
                   ("reload", "break_file", "write_slowly", "refuse", "roll_back", "try_candidate", "correct", "train")}
         counts = dict.fromkeys(events, 0)
         with tempfile.TemporaryDirectory() as self.folder:
-            with open(f"{self.folder}/make.py", "w") as script:
-                script.write(MAKE)
-            self.assertEqual(run("/usr/bin/python3", "-B", script.name, MODEL, self.folder).returncode, 0)
-            write_part(f"{self.folder}/data/part", 4000)
+            make_models(MAKE, self.folder)
+            write_part("data/mnist", f"{self.folder}/data/part", "train", 4000)
             self.file = f"{self.folder}/mnist.pt"
             self.put(MODEL)
             with Daemon("--model", self.file, "--data-dir", f"{self.folder}/data") as self.daemon:
