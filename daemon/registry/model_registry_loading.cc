@@ -345,23 +345,26 @@ absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::Publish(const std::string
                                                                Promote promote, absl::Time now) {
   MutexLock one_at_a_time(&reload_mu_);
   if (store_ == nullptr) return absl::FailedPreconditionError("there is no state folder to store a version in");
-  ASSIGN_OR_RETURN(const Before before, Look(name));
-  const std::string& model_name = before.live->name;
-  ASSIGN_OR_RETURN(ModelFiles files, ReadModelFiles(path));
-  ASSIGN_OR_RETURN(Model model, LoadModel(files));  // what is not sound is not stored
+  ASSIGN_OR_RETURN(Before before, Look(name));
+  const std::string model_name = before.live->name;
+  ASSIGN_OR_RETURN(const ModelFiles files, ReadModelFiles(path));
+  RETURN_IF_ERROR(LoadModel(files).status());  // what is not sound is not stored
   int64_t above = 0;
   for (const auto& [version, identity] : before.known) above = std::max(above, VersionNumber(version));
   const std::vector<int64_t> versions = folders_.Versions(model_name);
   if (!versions.empty()) above = std::max(above, versions.back());
   ASSIGN_OR_RETURN(const int64_t number, store_->AddTrained(model_name, above, files));
-  files.path = model.path = store_->trained().PathOf(model_name, number);
   const Entrance entrance{.force = promote == Promote::kAlways,
                           .candidate = promote == Promote::kNever,
                           .candidate_if_refused = promote == Promote::kIfBetter};
-  Read read{.files = std::make_shared<const ModelFiles>(std::move(files)),
-            .origin = Origin::kTrained,
-            .model = std::move(model)};
-  return BringIn(model_name, before, std::move(read), entrance, now);
+  constexpr int kAttempts = 3;  // ABORTED: what is live was rolled back meanwhile; then it is compared with what is now
+  absl::StatusOr<Reloaded> published = absl::AbortedError("");
+  for (int i = 0; i < kAttempts && absl::IsAborted(published.status()); ++i) {
+    ASSIGN_OR_RETURN(before, Look(model_name));
+    ASSIGN_OR_RETURN(Read read, ReadTrained(model_name, number));
+    published = BringIn(model_name, before, std::move(read), entrance, now);
+  }
+  return published;
 }
 
 }  // namespace digit

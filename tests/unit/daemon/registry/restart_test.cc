@@ -152,6 +152,21 @@ TEST_F(RestartTest, WhatWasTrainedAndIsNotBetterIsACandidate) {
   EXPECT_EQ(always->live->version, "2");
 }
 
+TEST_F(RestartTest, ARollbackMeanwhileDoesNotLoseWhatWasTrained) {
+  Reload(1);
+  const std::string trained = (folder_ / "trained.pt").string();
+  ASSERT_TRUE(WriteFileAtomically(trained, Shifted(5)).ok());
+  bool rolled_back = false;
+  engines_.before_create = [&] {
+    if (std::exchange(rolled_back, true)) return;
+    ASSERT_TRUE(models_->Rollback("mnist", kNow).ok());
+  };
+  const auto published = models_->Publish("mnist", trained, Promote::kIfBetter, kNow);
+  ASSERT_TRUE(published.ok()) << published.status();
+  EXPECT_TRUE(rolled_back);
+  EXPECT_EQ((*models_->Find("mnist", ""))->version, "1");
+}
+
 TEST_F(RestartTest, WhatIsNotSoundIsNotStored) {
   const std::string trained = (folder_ / "trained.pt").string();
   ASSERT_TRUE(WriteFileAtomically(trained, "no model").ok());
