@@ -29,7 +29,7 @@ struct TrainingJob {
   std::string id;
   TrainingJobState state = TrainingJobState::kQueued;
   TrainingRequest request;
-  int position = 0;        // how many wait before it; not kept
+  int position = 0;        // how many wait before it; of a job that is shown
   TrainingEvent started;   // kStarted, once it has
   TrainingEvent progress;  // the last kProgress of this run; not kept
   std::vector<TrainingEvent> epochs;

@@ -71,7 +71,6 @@ void Trainings::Restore() {
     MutexLock lock(&mu_);
     std::sort(waiting_.begin(), waiting_.end(),
               [&](const std::string& a, const std::string& b) { return jobs_[a].created < jobs_[b].created; });
-    CountPositions();
     if (!waiting_.empty()) LogInfo("trainings go on", {{"waiting", absl::StrCat(waiting_.size())}});
   });
 }
@@ -167,7 +166,6 @@ absl::StatusOr<std::string> Trainings::Accept(TrainingRequest request) {
   const std::string id = job.id;
   waiting_.push_back(id);
   jobs_[id] = std::move(job);
-  CountPositions();
   return id;
 }
 
@@ -185,10 +183,6 @@ absl::Status Trainings::PrepareFolder(const TrainingJob& job) {
   return FillTrainingFolder(FolderOf(job.id), live, corrections);
 }
 
-void Trainings::CountPositions() {
-  for (size_t i = 0; i < waiting_.size(); ++i) jobs_[waiting_[i]].position = static_cast<int>(i);
-}
-
 void Trainings::BeginNext() {
   while (!running_ && publishing_.empty()) {
     TrainingJob job;
@@ -197,35 +191,33 @@ void Trainings::BeginNext() {
       if (waiting_.empty()) return;
       job = jobs_[waiting_.front()];
       waiting_.pop_front();
-      CountPositions();
     }
     const std::string& id = job.id;
     if (fs::exists(FolderOf(id) + "/trained.pt")) {  // the server ended between that and the version
       Publish(id);
       return;
     }
-    absl::StatusOr<ChildProcess> child = StartTrainer(job);
+    const int64_t memory_bytes = options_.memory_bytes > 0 ? options_.memory_bytes : MemoryForChild();
+    absl::StatusOr<ChildProcess> child = StartTrainer(job, memory_bytes);
     if (!child.ok()) {
       Finish(id, TrainingJobState::kFailed, std::string(child.status().message()));
       continue;
     }
     LogInfo("training begins", {{"id", id}, {"pid", absl::StrCat(child->pid())}});
-    running_.emplace(Running{.id = id, .child = *std::move(child)});
+    running_.emplace(Running{.id = id, .child = *std::move(child), .memory_bytes = memory_bytes});
     Change(id, true, [&](TrainingJob* known) {
       known->state = TrainingJobState::kRunning;
-      known->position = 0;
       if (known->began == absl::InfinitePast()) known->began = options_.wall_time();
     });
   }
 }
 
-absl::StatusOr<ChildProcess> Trainings::StartTrainer(const TrainingJob& job) {
+absl::StatusOr<ChildProcess> Trainings::StartTrainer(const TrainingJob& job, int64_t memory_bytes) {
   const std::string folder = FolderOf(job.id);
-  memory_bytes_ = options_.memory_bytes > 0 ? options_.memory_bytes : MemoryForChild();
   return ChildProcess::Start(
       {.argv = TrainerCommand(options_.trainer, folder, options_.data_dir, options_.threads, job.request),
        .log = folder + "/log",
-       .max_data_bytes = memory_bytes_});
+       .max_data_bytes = memory_bytes});
 }
 
 void Trainings::ReadEvents() {
@@ -272,7 +264,7 @@ std::string Trainings::ExplainExit(const ChildProcess::Exit& exit) const {
   if (exit.code >= 0) return words.empty() ? absl::StrCat("digit-train ended with exit code ", exit.code) : words;
   const char* name = ::sigdescr_np(exit.signal);
   std::string text = absl::StrCat("digit-train was ended by signal ", exit.signal, " (", name == nullptr ? "?" : name,
-                                  "); it could have ", memory_bytes_ >> 20, " MiB of memory");
+                                  "); it could have ", running_->memory_bytes >> 20, " MiB of memory");
   if (!words.empty()) absl::StrAppend(&text, "; its last words: ", words);
   return text;
 }
@@ -292,7 +284,6 @@ void Trainings::Publish(const std::string& id) {
   TrainingRequest request;
   Change(id, true, [&](TrainingJob* job) {
     job->state = TrainingJobState::kPublishing;
-    job->position = 0;
     request = job->request;
   });
   options_.publish(request.model, FolderOf(id) + "/trained.pt", request.promote,
@@ -357,7 +348,6 @@ absl::Status Trainings::Cancel(const std::string& id) {
     const auto waits = std::find(waiting_.begin(), waiting_.end(), id);
     if (waits != waiting_.end()) {
       waiting_.erase(waits);
-      CountPositions();
       calls_.push_back([this, id] { Finish(id, TrainingJobState::kCancelled, ""); });
     }
   }

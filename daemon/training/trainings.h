@@ -92,6 +92,7 @@ class Trainings {
   struct Running {
     std::string id;
     ChildProcess child;
+    int64_t memory_bytes = 0;                           // that it may take
     std::string buffer;                                 // of events, not yet a line
     SteadyTime kill_at = SteadyTime::InfiniteFuture();  // SIGKILL, when SIGTERM was not enough
     std::string failure;                                // set: why it is being ended
@@ -102,7 +103,7 @@ class Trainings {
   bool RunCalls();  // what other threads have asked for; false: stop
   absl::StatusOr<std::string> Accept(TrainingRequest request);
   void BeginNext();
-  absl::StatusOr<ChildProcess> StartTrainer(const TrainingJob& job);
+  absl::StatusOr<ChildProcess> StartTrainer(const TrainingJob& job, int64_t memory_bytes);
   absl::Status PrepareFolder(const TrainingJob& job);
   void ReadEvents();
   void TakeEvent(absl::string_view line);
@@ -116,7 +117,8 @@ class Trainings {
   void Call(std::function<void()> call);  // runs it on the thread "training"
   // Changes the job, writes job.json when `keep`, tells the watchers.
   void Change(const std::string& id, bool keep, const std::function<void(TrainingJob*)>& change);
-  void CountPositions() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // A copy for others, with its position.
+  TrainingJob Show(const TrainingJob& job) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::string FolderOf(const std::string& id) const;
 
   const Options options_;
@@ -124,7 +126,6 @@ class Trainings {
 
   std::optional<Running> running_;  // of the thread
   std::string publishing_;          // id; of the thread
-  int64_t memory_bytes_ = 0;        // of the child that runs; of the thread
 
   mutable Mutex mu_;
   std::map<std::string, TrainingJob> jobs_ ABSL_GUARDED_BY(mu_);

@@ -12,6 +12,13 @@ namespace digit {
 
 absl::Status NoTraining(const std::string& id) { return absl::NotFoundError(absl::StrCat("no training '", id, "'")); }
 
+TrainingJob Trainings::Show(const TrainingJob& job) const {
+  TrainingJob shown = job;
+  const auto waits = std::find(waiting_.begin(), waiting_.end(), job.id);
+  if (waits != waiting_.end()) shown.position = static_cast<int>(waits - waiting_.begin());
+  return shown;
+}
+
 void Trainings::Change(const std::string& id, bool keep, const std::function<void(TrainingJob*)>& change) {
   TrainingJob job;
   {
@@ -19,7 +26,7 @@ void Trainings::Change(const std::string& id, bool keep, const std::function<voi
     const auto found = jobs_.find(id);
     if (found == jobs_.end()) return;
     change(&found->second);
-    job = found->second;
+    job = Show(found->second);
   }
   if (keep) {
     const absl::Status status = WriteFileAtomically(FolderOf(id) + "/job.json", FormatTrainingJob(job));
@@ -35,7 +42,7 @@ absl::StatusOr<TrainingJob> Trainings::Get(const std::string& id) const {
   MutexLock lock(&mu_);
   const auto found = jobs_.find(id);
   if (found == jobs_.end()) return NoTraining(id);
-  return found->second;
+  return Show(found->second);
 }
 
 std::vector<TrainingJob> Trainings::List(const std::string& model) const {
@@ -43,7 +50,7 @@ std::vector<TrainingJob> Trainings::List(const std::string& model) const {
   {
     MutexLock lock(&mu_);
     for (const auto& [id, job] : jobs_) {
-      if (model.empty() || job.request.model == model) jobs.push_back(job);
+      if (model.empty() || job.request.model == model) jobs.push_back(Show(job));
     }
   }
   std::stable_sort(jobs.begin(), jobs.end(),
