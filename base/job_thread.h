@@ -14,7 +14,8 @@ namespace digit {
 // Thread-safe.
 class JobThread {
  public:
-  // `name`: of the thread, 15 characters at most. `clock` is not owned. `nice`: GiveWayToOtherThreads().
+  // `name`: of the thread, 15 characters at most. `clock` is not owned. `nice`: GiveWayToOtherThreads(); above 0 the
+  // thread also takes short turns (TakeShortTurns()).
   JobThread(const std::string& name, const Clock* clock, int nice = 0);
   ~JobThread();  // Stop()
 

@@ -126,6 +126,11 @@ ExitCode RunModels(const Flags& flags, Client* client) {
 
 namespace {
 
+// What the gate compared; empty when it was not asked.
+std::string GateLine(const std::string& gate) {
+  return gate.empty() ? "" : absl::StrCat("  gate: ", Printable(gate), "\n");
+}
+
 // "mnist 2 is live\n  gate: ...\n", or what there is to say instead.
 std::string FormatReload(const v1::ReloadModelResponse& response, bool candidate) {
   const std::string live = LiveOf(response.model());
@@ -136,8 +141,7 @@ std::string FormatReload(const v1::ReloadModelResponse& response, bool candidate
     version = absl::StrCat(Printable(response.model().name()), " ", Printable(known.version()));
     state = absl::StrCat(" is the candidate beside ", Printable(response.model().versions(0).version()), "\n");
   }
-  return absl::StrCat(version, state,
-                      response.gate().empty() ? "" : absl::StrCat("  gate: ", Printable(response.gate()), "\n"));
+  return absl::StrCat(version, state, GateLine(response.gate()));
 }
 
 }  // namespace
@@ -153,8 +157,10 @@ ExitCode RunReload(const Flags& flags, Client* client) {
 
 ExitCode RunReloadAll(const Flags& flags, const ClientOptions& options) {
   const absl::StatusOr<std::vector<std::string>> servers = ResolveServers(options.server);
-  if (!servers.ok())
-    return absl::IsInvalidArgument(servers.status()) ? (Fail(servers.status()), kExitUsage) : Fail(servers.status());
+  if (!servers.ok()) {
+    const ExitCode code = Fail(servers.status());
+    return absl::IsInvalidArgument(servers.status()) ? kExitUsage : code;
+  }
   ExitCode worst = kExitOk;
   for (const std::string& server : *servers) {
     ClientOptions one = options;
@@ -176,9 +182,8 @@ ExitCode RunPromote(const Flags& flags, Client* client) {
   const absl::StatusOr<v1::PromoteModelResponse> response =
       client->PromoteModel(flags.model, flags.model_version, flags.force);
   if (!response.ok()) return Fail(response.status());
-  const std::string gate = response->gate().empty() ? "" : absl::StrCat("  gate: ", Printable(response->gate()), "\n");
   ExitCode code = kExitOk;
-  PrintData(absl::StrCat(LiveOf(response->model()), " is live\n", gate), &code);
+  PrintData(absl::StrCat(LiveOf(response->model()), " is live\n", GateLine(response->gate())), &code);
   return code;
 }
 

@@ -240,6 +240,12 @@ std::string FormatAccessLine(const AnsweredCall& call, const absl::StatusOr<Reco
   return FormatLogLine(line, {{"model", model}, {"message", message}});
 }
 
+void EncodeTime(absl::Time time, google::protobuf::Timestamp* out) {
+  const int64_t nanos = absl::ToUnixNanos(time);
+  out->set_seconds(nanos / 1'000'000'000);
+  out->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
+}
+
 void EncodeModel(const ModelDescription& model, v1::Model* out) {
   out->set_name(model.name);
   out->set_is_default(model.is_default);

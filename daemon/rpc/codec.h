@@ -38,6 +38,8 @@ struct AnsweredCall {
 std::string FormatAccessLine(const AnsweredCall& call, const absl::StatusOr<RecognizeResult>& result,
                              absl::string_view message);
 
+void EncodeTime(absl::Time time, google::protobuf::Timestamp* out);
+
 void EncodeModel(const ModelDescription& model, v1::Model* out);
 
 }  // namespace digit

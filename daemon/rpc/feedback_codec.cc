@@ -129,9 +129,7 @@ void EncodeFeedback(const StoredCorrection& correction, v1::Feedback* out) {
     out->set_label(correction.truth);
   }
   out->set_source(correction.source);
-  const int64_t micros = absl::ToUnixMicros(correction.created);
-  out->mutable_created()->set_seconds(micros / 1'000'000);
-  out->mutable_created()->set_nanos(static_cast<int32_t>(micros % 1'000'000) * 1000);
+  EncodeTime(correction.created, out->mutable_created());
   out->set_pixels(correction.pixels);
   out->set_agreeing_sources(correction.agreeing_sources);
 }

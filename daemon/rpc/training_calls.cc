@@ -58,12 +58,6 @@ v1::TrainingState EncodeTrainingState(TrainingJobState state) {
   return v1::TRAINING_STATE_UNSPECIFIED;
 }
 
-void EncodeTrainingTime(absl::Time time, google::protobuf::Timestamp* out) {
-  const int64_t nanos = absl::ToUnixNanos(time);
-  out->set_seconds(nanos / 1'000'000'000);
-  out->set_nanos(static_cast<int>(nanos % 1'000'000'000));
-}
-
 void EncodeTraining(const TrainingJob& job, v1::Training* out) {
   out->set_id(job.id);
   out->set_state(EncodeTrainingState(job.state));
@@ -99,9 +93,9 @@ void EncodeTraining(const TrainingJob& job, v1::Training* out) {
   out->set_promoted(job.promoted);
   out->set_gate(SafeText(job.gate, kMaxWords));
   out->set_error(SafeText(job.error, kMaxWords));
-  EncodeTrainingTime(job.created, out->mutable_created());
-  if (job.began != absl::InfinitePast()) EncodeTrainingTime(job.began, out->mutable_started());
-  if (job.ended != absl::InfinitePast()) EncodeTrainingTime(job.ended, out->mutable_ended());
+  EncodeTime(job.created, out->mutable_created());
+  if (job.began != absl::InfinitePast()) EncodeTime(job.began, out->mutable_started());
+  if (job.ended != absl::InfinitePast()) EncodeTime(job.ended, out->mutable_ended());
 }
 
 // Sends a training as it is now, and again whenever it has changed and the last answer is out, until it has ended: a
