@@ -51,7 +51,7 @@ class Corrections {
     int max_waiting = 1000;              // calls for the store; each holds some 2 KiB. Guess
     const Clock* clock = SteadyClock();  // not owned
     std::function<absl::Time()> wall_time = [] { return absl::UnixEpoch(); };  // when something was said
-    FeedbackMetrics* metrics = nullptr;  // not owned; null: not counted
+    FeedbackMetrics* metrics = nullptr;                                        // not owned; null: not counted
   };
   explicit Corrections(Options options);
 
@@ -91,7 +91,8 @@ class Corrections {
   const Options options_;
   std::atomic<int> waiting_{0};
   Mutex mu_;
-  std::shared_ptr<const Counts> counts_ ABSL_GUARDED_BY(mu_) = std::make_shared<Counts>();  // as the store had them last
+  std::shared_ptr<const Counts> counts_ ABSL_GUARDED_BY(mu_) =
+      std::make_shared<Counts>();  // as the store had them last
   bool reading_ ABSL_GUARDED_BY(mu_) = false;
   SteadyTime read_again_ ABSL_GUARDED_BY(mu_);
   JobThread thread_;

@@ -43,14 +43,14 @@ void PullConfusion(const ModelStats& model, const VersionStats& version, Samples
 
 void AddModelStatsMetrics(MetricRegistry* metrics, Corrections* corrections) {
   AddForVersions(metrics, corrections, "digit_mean_confidence",
-                 "Of the latest answers of a version, some thousand.", {"model", "version"},
+                 "Mean confidence of a version's latest answers (a thousand or two).", {"model", "version"},
                  [](const ModelStats& model, const VersionStats& version, Samples* samples) {
                    const AnswerTally& latest = LatestOf(version);
                    const auto images = static_cast<double>(latest.images());
                    if (images > 0) samples->Set({model.model, version.version}, latest.confidence / images);
                  });
   AddForVersions(metrics, corrections, "digit_answer_share",
-                 "Of the latest answers of a version, some thousand, the share with a verdict.",
+                 "Share of a version's latest answers (a thousand or two) that have this verdict.",
                  {"model", "version", "verdict"},
                  [](const ModelStats& model, const VersionStats& version, Samples* samples) {
                    const AnswerTally& latest = LatestOf(version);
@@ -75,9 +75,10 @@ void AddModelStatsMetrics(MetricRegistry* metrics, Corrections* corrections) {
                    samples->Set({model.model, version.version, "right"}, static_cast<double>(version.confirmed));
                    samples->Set({model.model, version.version, "wrong"}, wrong);
                  });
-  AddForVersions(metrics, corrections, "digit_confusion",
-                 "Corrections of the live version, by the right label and the one that was answered; without zeros.",
-                 {"model", "version", "label", "answered"}, PullConfusion);
+  AddForVersions(
+      metrics, corrections, "digit_confusion",
+      "Corrections of the live version, by the right label and the one that was answered; zeros are left out.",
+      {"model", "version", "label", "answered"}, PullConfusion);
 }
 
 FeedbackMetrics::FeedbackMetrics(MetricRegistry* metrics)
