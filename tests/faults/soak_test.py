@@ -87,7 +87,7 @@ class SoakTest(unittest.TestCase):
         self.ctl("model", "promote", ok=(0, 4))  # 4: it is what was live
 
     def correct(self):
-        self.ctl("feedback", "add", PICTURE, "--label", "7", "--source", f"soak {self.random.randrange(1000)}")
+        self.ctl("feedback", "add", PICTURE, "--label", "7", "--source", f"soak {self.random.randrange(50)}")
 
     def train(self):
         if self.training is not None:
