@@ -1,5 +1,6 @@
 """The metrics of the real digitd: their names, that Prometheus can read them, that they count, and that a drain can be
-watched. The real digit-train trains on one correction among generated digits. With --write it writes the list of names anew."""
+watched. The real digit-train trains on one correction among generated digits. With --write it writes the list of names
+anew."""
 import functools
 import json
 import os
