@@ -212,10 +212,12 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
                                                       .max_total = config.max_feedback,
                                                       .agreement = config.feedback_agreement};
   parts.feedback = std::make_unique<SqliteFeedbackStore>(feedback_options);
-  parts.corrections = std::make_unique<Corrections>(Corrections::Options{.registry = parts.registry.get(),
-                                                                         .decode_pool = parts.decode_pool.get(),
-                                                                         .store = parts.feedback.get(),
-                                                                         .wall_time = [] { return absl::Now(); }});
+  parts.corrections =
+      std::make_unique<Corrections>(Corrections::Options{.registry = parts.registry.get(),
+                                                         .decode_pool = parts.decode_pool.get(),
+                                                         .store = parts.feedback.get(),
+                                                         .wall_time = [] { return absl::Now(); },
+                                                         .metrics = metrics ? &metrics->feedback : nullptr});
   parts.trainings = std::make_unique<Trainings>(daemon->TrainingsOptions());
   parts.trainings->Restore();
   parts.service = std::make_unique<DigitServiceImpl>(
@@ -286,8 +288,8 @@ absl::Status Daemon::LoadModels(absl::Time now) {
 
 absl::Status Daemon::ServeMetrics() {
   Parts& parts = *parts_;
-  parts.metrics->AddPulled(parts.pool.get(), parts.registry.get(), parts.decode_pool.get(), parts.trainings.get(),
-                           parts.service.get());
+  parts.metrics->AddPulled(parts.pool.get(), parts.registry.get(), parts.decode_pool.get(), parts.corrections.get(),
+                           parts.trainings.get(), parts.service.get());
   ASSIGN_OR_RETURN(parts.metrics_server, MetricsServer::Start(&parts.metrics->registry, parts.config.metrics_listen));
   metrics_address_ = parts.metrics_server->address();
   return absl::OkStatus();
@@ -323,6 +325,7 @@ Trainings::Options Daemon::TrainingsOptions() {
     });
   };
   options.wall_time = [] { return absl::Now(); };
+  options.metrics = parts.metrics ? &parts.metrics->trainings : nullptr;
   return options;
 }
 

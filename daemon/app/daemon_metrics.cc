@@ -3,18 +3,18 @@
 #include "base/telemetry/process_metrics.h"
 #include "daemon/pool/pool_metrics.h"
 #include "daemon/rpc/digit_service.h"
-#include "daemon/training/training_metrics.h"
 
 namespace digit {
 
 void DaemonMetrics::AddPulled(const Pool* pool, const ModelRegistry* models, const DecodePool* pictures,
-                              const Trainings* trainings, DigitServiceImpl* service) {
+                              Corrections* corrections, const Trainings* trainings, DigitServiceImpl* service) {
   registry.AddPulled(MetricType::kGauge, "digit_stream_open", "RecognizeStream calls that are open.", {},
                      [service](Samples* samples) { samples->Set({}, service->num_open_streams()); });
   registry.AddPulled(MetricType::kGauge, "digit_decode_queue_images", "Pictures that wait to be decoded.", {},
                      [pictures](Samples* samples) { samples->Set({}, pictures->num_queued()); });
   AddPoolMetrics(&registry, pool);
   AddRegistryMetrics(&registry, models);
+  AddModelStatsMetrics(&registry, corrections);
   AddTrainingMetrics(&registry, trainings);
   AddProcessMetrics(&registry);
 }

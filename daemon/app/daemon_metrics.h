@@ -7,7 +7,8 @@
 #include "daemon/registry/registry_metrics.h"
 #include "daemon/rpc/rpc_metrics.h"
 #include "daemon/serving/decode_pool.h"
-#include "daemon/training/trainings.h"
+#include "daemon/serving/feedback_metrics.h"
+#include "daemon/training/training_metrics.h"
 
 namespace digit {
 
@@ -15,8 +16,8 @@ class DigitServiceImpl;
 
 struct DaemonMetrics {
   // Adds what is asked for when somebody reads. Before the first Collect(); all must be there for as long as that is.
-  void AddPulled(const Pool* pool, const ModelRegistry* models, const DecodePool* pictures, const Trainings* trainings,
-                 DigitServiceImpl* service);
+  void AddPulled(const Pool* pool, const ModelRegistry* models, const DecodePool* pictures, Corrections* corrections,
+                 const Trainings* trainings, DigitServiceImpl* service);
 
   MetricRegistry registry;
   // What is pushed.
@@ -24,6 +25,8 @@ struct DaemonMetrics {
   ModelMetricFamilies models{&registry};
   DecodeMetrics decode = DecodeMetrics::In(&registry);
   ReloadMetrics reloads{&registry};
+  FeedbackMetrics feedback{&registry};
+  TrainingMetrics trainings{&registry};
 };
 
 }  // namespace digit

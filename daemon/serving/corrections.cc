@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "base/retry_after.h"
 #include "base/status.h"
+#include "daemon/serving/feedback_metrics.h"
 
 namespace digit {
 namespace {
@@ -127,6 +128,7 @@ absl::StatusOr<Correction> Corrections::Check(const CorrectionCall& call, Framin
 }
 
 void Corrections::Submit(CorrectionCall call, Done<FeedbackStore::Added> done) {
+  if (options_.metrics != nullptr) done = options_.metrics->Counted(*options_.registry, call.model, std::move(done));
   Framing framing = Framing::kMnist;
   absl::StatusOr<Correction> correction = Check(call, &framing);
   if (!correction.ok()) return done(correction.status());
@@ -163,7 +165,7 @@ void Corrections::Stats(const std::string& model, Done<ModelStats> done) {
   Run<ModelStats>([this, model] { return StatsNow(model); }, std::move(done));
 }
 
-absl::StatusOr<ModelStats> Corrections::StatsNow(const std::string& model) const {
+absl::StatusOr<ModelStats> Corrections::AnswerStats(const std::string& model) const {
   ASSIGN_OR_RETURN(const ModelHandle live, options_.registry->Find(model, ""));
   ASSIGN_OR_RETURN(const ModelDescription described, options_.registry->Describe(live->name));
   ModelStats stats{.model = live->name, .labels = live->model->spec.labels};
@@ -176,10 +178,53 @@ absl::StatusOr<ModelStats> Corrections::StatsNow(const std::string& model) const
     }
     stats.versions.push_back(std::move(version));
   }
-  const auto counts = options_.store->CountAnswers(live->name);
+  return stats;
+}
+
+absl::StatusOr<ModelStats> Corrections::StatsNow(const std::string& model) const {
+  ASSIGN_OR_RETURN(ModelStats stats, AnswerStats(model));
+  const auto counts = options_.store->CountAnswers(stats.model);
   stats.corrections = counts.status();
   if (counts.ok()) AddCorrections(*counts, &stats);
   return stats;
+}
+
+std::vector<ModelStats> Corrections::LatestStats() {
+  std::shared_ptr<const Counts> counts;
+  bool read = false;
+  {
+    MutexLock lock(&mu_);
+    counts = counts_;
+    read = !reading_ && options_.clock->Now() >= read_again_;
+    if (read) reading_ = true;
+  }
+  if (read) thread_.Soon([this] { ReadCounts(); });
+  std::vector<ModelStats> all;
+  for (const std::string& model : options_.registry->Names()) {
+    absl::StatusOr<ModelStats> stats = AnswerStats(model);
+    if (!stats.ok()) continue;  // it has just been dropped
+    const auto found = counts->find(model);
+    if (found != counts->end()) {
+      AddCorrections(found->second, &*stats);
+    } else {
+      stats->corrections = absl::UnavailableError("the store of corrections has not been read");
+    }
+    all.push_back(*std::move(stats));
+  }
+  return all;
+}
+
+void Corrections::ReadCounts() {
+  auto counts = std::make_shared<Counts>();
+  for (const std::string& model : options_.registry->Names()) {
+    auto found = options_.store->CountAnswers(model);
+    if (!found.ok()) break;  // each try at a locked store takes its time
+    (*counts)[model] = *std::move(found);
+  }
+  MutexLock lock(&mu_);
+  counts_ = std::move(counts);
+  reading_ = false;
+  read_again_ = options_.clock->Now() + kReadAgain;
 }
 
 }  // namespace digit

@@ -8,6 +8,8 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -16,6 +18,7 @@
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "base/job_thread.h"
+#include "base/mutex.h"
 #include "daemon/feedback/feedback_store.h"
 #include "daemon/registry/model_registry.h"
 #include "daemon/serving/decode_pool.h"
@@ -24,6 +27,8 @@
 #include "model/image/image_framer.h"
 
 namespace digit {
+
+class FeedbackMetrics;
 
 struct CorrectionCall {
   std::string model;    // empty: the default
@@ -46,6 +51,7 @@ class Corrections {
     int max_waiting = 1000;              // calls for the store; each holds some 2 KiB. Guess
     const Clock* clock = SteadyClock();  // not owned
     std::function<absl::Time()> wall_time = [] { return absl::UnixEpoch(); };  // when something was said
+    FeedbackMetrics* metrics = nullptr;                                        // not owned; null: not counted
   };
   explicit Corrections(Options options);
 
@@ -62,20 +68,33 @@ class Corrections {
   void Stats(const std::string& model, Done<ModelStats> done);
   // The same at once; blocks on the store.
   absl::StatusOr<ModelStats> StatsNow(const std::string& model) const;
+  // Of every model, for whoever looks often. Corrections are as they were when the store was last read, or UNAVAILABLE:
+  // it has not been read yet, or could not be. Has it read anew, on the thread, when that was kReadAgain ago.
+  static constexpr absl::Duration kReadAgain = absl::Seconds(10);  // guess: it goes through all corrections
+  std::vector<ModelStats> LatestStats();
 
   // Waits for the call under way and drops the others. Idempotent.
   void Stop() { thread_.Stop(); }
 
  private:
   class FrameTask;
+  using Counts = std::map<std::string, std::vector<FeedbackStore::AnswerCount>>;  // by model
+
   absl::StatusOr<Correction> Check(const CorrectionCall& call, Framing* framing) const;
   void Store(Correction correction, Done<FeedbackStore::Added> done);
+  absl::StatusOr<ModelStats> AnswerStats(const std::string& model) const;  // without corrections
+  void ReadCounts();                                                       // on the thread
   // Runs `job` on the thread and hands its result to `done`.
   template <typename T>
   void Run(std::function<absl::StatusOr<T>()> job, Done<T> done);
 
   const Options options_;
   std::atomic<int> waiting_{0};
+  Mutex mu_;
+  std::shared_ptr<const Counts> counts_ ABSL_GUARDED_BY(mu_) =
+      std::make_shared<Counts>();  // as the store had them last
+  bool reading_ ABSL_GUARDED_BY(mu_) = false;
+  SteadyTime read_again_ ABSL_GUARDED_BY(mu_);
   JobThread thread_;
 };
 

@@ -21,6 +21,7 @@
 #include "base/threads.h"
 #include "daemon/training/memory_limit.h"
 #include "daemon/training/training_folder.h"
+#include "daemon/training/training_metrics.h"
 
 namespace digit {
 namespace {
@@ -304,6 +305,7 @@ void Trainings::Publish(const std::string& id) {
 }
 
 void Trainings::Finish(const std::string& id, TrainingJobState state, const std::string& error) {
+  if (options_.metrics != nullptr) options_.metrics->CountEnd(state);  // before anybody is told
   Change(id, true, [&](TrainingJob* job) {
     job->state = state;
     job->error = error;

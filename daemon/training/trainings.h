@@ -26,6 +26,8 @@
 
 namespace digit {
 
+class TrainingMetrics;
+
 class Trainings {
  public:
   static constexpr int kMaxWaiting = 16;     // guess: more is a mistake of a script
@@ -53,6 +55,7 @@ class Trainings {
                        std::function<void(absl::StatusOr<Published>)> done)>
         publish;
     std::function<absl::Time()> wall_time;
+    TrainingMetrics* metrics = nullptr;  // not owned; null: not counted
   };
   explicit Trainings(Options options);
   ~Trainings();  // Stop()

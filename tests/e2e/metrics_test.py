@@ -1,10 +1,14 @@
 """The metrics of the real digitd: their names, that Prometheus can read them, that they count, and that a drain can be
-watched. With --write it writes the list of names anew."""
+watched. The real digit-train trains on one correction among generated digits. With --write it writes the list of names
+anew."""
+import functools
+import json
 import os
 import pathlib
 import re
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -13,92 +17,11 @@ import urllib.request
 import zipfile
 
 from digitd_test import BIN, DEAF_STREAM, MODEL, Daemon, python, run
+from prometheus_text import describe, lint, parse
 
 GOLDEN = "tests/data/metrics.golden"
 WRITE = "DIGIT_BIN_DIR=build/release/bin /usr/bin/python3 tests/e2e/metrics_test.py --write"
-SEVEN, BLANK = "tests/data/images/seven.png", "tests/data/images/blank.png"
-
-NAME = "[a-zA-Z_:][a-zA-Z0-9_:]*"
-LABEL = r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"'
-SAMPLE = re.compile(rf"({NAME})(?:\{{({LABEL}(?:,{LABEL})*)\}})? (\S+)")
-SUFFIXES = {"counter": [""], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"],
-            "summary": ["", "_sum", "_count"]}
-
-
-class Family:
-    def __init__(self, name, explanation):
-        self.name, self.help, self.type, self.samples = name, explanation, None, {}
-
-    def label_names(self):
-        """Without those that belong to the type."""
-        return {tuple(key for key, _ in labels if key not in ("le", "quantile")) for _, labels in self.samples}
-
-    def series(self, suffix, *values):
-        """Of the sample with these label values, in order."""
-        for (name, labels), value in self.samples.items():
-            if name == self.name + suffix and tuple(v for _, v in labels) == values:
-                return value
-        raise KeyError(f"{self.name}{suffix}{values} is not in {list(self.samples)}")
-
-
-def parse(text):
-    """The families by name. Raises AssertionError where the text breaks a rule of Prometheus' format."""
-    assert text.endswith("\n"), "no newline at the end"
-    families, current = {}, None
-    for line in text.splitlines():
-        if found := re.fullmatch(rf"# HELP ({NAME}) (.+)", line):
-            assert found[1] not in families, f"{found[1]} comes twice"
-            current = families[found[1]] = Family(found[1], found[2])
-        elif found := re.fullmatch(rf"# TYPE ({NAME}) (\w+)", line):
-            assert current is not None and found[1] == current.name and not current.samples, line
-            current.type = found[2]
-        else:
-            found = SAMPLE.fullmatch(line)
-            assert found, f"not a sample: {line}"
-            assert found[1] in [current.name + suffix for suffix in SUFFIXES[current.type]], line
-            key = (found[1], tuple(re.findall(LABEL, found[2] or "")))
-            assert key not in current.samples, f"comes twice: {line}"
-            current.samples[key] = float(found[len(found.groups())])
-    return families
-
-
-def lint(family):
-    """What promtool would say, and more. Raises AssertionError."""
-    name = family.name
-    assert (family.type == "counter") == name.endswith("_total"), f"{name}: {family.type}"
-    assert not re.search(r"_(count|sum|bucket)$", name), name
-    assert not re.search(r"(milli|micro|nano)seconds|_(ms|us|ns|kb|mb|kib|mib)(_|$)", name), f"{name}: no base unit"
-    assert family.help[-1] == "." or name.startswith("exposer_"), f"{name}: {family.help}"
-    assert len(family.label_names()) == 1, f"{name}: label names differ, or no sample: {family.label_names()}"
-    if family.type == "counter":
-        assert all(value >= 0 for value in family.samples.values()), name
-    if family.type == "histogram":
-        lint_histogram(family)
-
-
-def lint_histogram(family):
-    buckets = {}
-    for (name, labels), value in family.samples.items():
-        if name.endswith("_bucket"):
-            labels = dict(labels)
-            bound = float(labels.pop("le"))
-            buckets.setdefault(tuple(labels.values()), []).append((bound, value))
-    for labels, pairs in buckets.items():
-        bounds, counts = zip(*pairs)
-        assert list(bounds) == sorted(set(bounds)), f"{family.name}: bounds {bounds}"
-        assert bounds[-1] == float("inf"), f"{family.name}: no +Inf"
-        assert list(counts) == sorted(counts), f"{family.name}: not cumulative: {counts}"
-        assert counts[-1] == family.series("_count", *labels), f"{family.name}: +Inf is not the count"
-        assert family.series("_sum", *labels) >= 0
-
-
-def describe(families):
-    """A line for each name, sorted: what the golden file holds."""
-    lines = []
-    for family in sorted(families.values(), key=lambda f: f.name):
-        labels = ",".join(next(iter(family.label_names()))) or "-"
-        lines.append(f"{family.name} {family.type} {labels} {family.help}\n")
-    return "".join(lines)
+SEVEN, EIGHT, BLANK = (f"tests/data/images/{name}" for name in ("seven.png", "eight.bmp", "blank.png"))
 
 
 def get(address, path="/metrics"):
@@ -118,6 +41,20 @@ class MeasuredDaemon(Daemon):
 
     def ctl(self, *args):
         return run(f"{BIN}/digitctl", "--server", self.address, "--timeout", "50s", *args)
+
+    def done(self, *args):
+        """What a command that must succeed printed."""
+        result = self.ctl(*args)
+        assert result.returncode == 0, f"{args[:3]}: {result.stderr}"
+        return result.stdout
+
+    def scrape_with_corrections(self):
+        """Once the store of corrections has been read, which the first scrape asks for."""
+        for _ in range(10_000):
+            families = scrape(self)
+            if families["digit_feedback_corrections"].samples:
+                return families
+        raise AssertionError("the store of corrections is never read")
 
 
 def write_same_model(path):
@@ -149,14 +86,48 @@ def after_traffic(folder):
         return families
 
 
+@functools.cache
+def after_learning():
+    """What a digitd shows whose answers drift, that was corrected, and that trains."""
+    with tempfile.TemporaryDirectory() as state, \
+            MeasuredDaemon("--model", MODEL, "--state-dir", state, "--watch", "false") as daemon:
+        daemon.done("recognize", *[SEVEN] * 1000)
+        daemon.done("recognize", *[EIGHT] * 1100)
+        for label, returncode in (("1", 0), ("1", 0), ("seven", 4)):
+            added = daemon.ctl("feedback", "add", SEVEN, "--label", label, "--source", "ada")
+            assert added.returncode == returncode, added.stderr
+        daemon.done("feedback", "add", EIGHT, "--label", "8")
+        daemon.done("feedback", "add", EIGHT, "--label", "3", "--answered", "8", "--version", "a-callers-own",
+                    "--source", "eve")
+        daemon.done("feedback", "review", "accept", "1")
+        training = daemon.done("train", "--fine-tune", "--corrections", "--epochs", "1000", "--detach").strip()
+        waiting = daemon.done("train", "--fine-tune", "--corrections", "--detach").strip()
+        daemon.done("train", "cancel", waiting)
+        with subprocess.Popen([f"{BIN}/digitctl", "--server", daemon.address, "train", "watch", training, "-o", "json"],
+                              stdout=subprocess.PIPE, text=True) as watching:
+            assert any(json.loads(line)["epochs"] for line in watching.stdout), "it ended before its first epoch"
+            watching.kill()
+        assert daemon.ctl("train", "watch", waiting).returncode == 1
+        families = daemon.scrape_with_corrections()
+        assert daemon.stop() == 0
+        return families
+
+
+def all_families(answering, learning):
+    """Each from the daemon that has more to say of it."""
+    assert answering.keys() == learning.keys()
+    return {name: max(answering[name], learning[name], key=lambda family: len(family.samples)) for name in answering}
+
+
 class NamesTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         with tempfile.TemporaryDirectory() as folder:
-            cls.families = after_traffic(folder)
+            cls.answering = after_traffic(folder)
+        cls.families = all_families(cls.answering, after_learning())
 
     def value(self, name, *labels, suffix=""):
-        return self.families[name].series(suffix, *labels)
+        return self.answering[name].series(suffix, *labels)
 
     def test_names_types_labels_and_help_are_those_of_the_list(self):
         self.maxDiff = None
@@ -195,7 +166,7 @@ class NamesTest(unittest.TestCase):
         self.assertEqual(self.value("digit_model_reloads_total", "mnist", "loaded"), 1)
         self.assertEqual(self.value("digit_model_rollbacks_total", "mnist"), 1)
         self.assertEqual(self.value("digit_model_rollbacks_total", "second"), 0)
-        states = {labels[2][1] for _, labels in self.families["digit_model_version_info"].samples
+        states = {labels[2][1] for _, labels in self.answering["digit_model_version_info"].samples
                   if labels[0][1] == "mnist"}
         self.assertIn("live", states)
         self.assertGreater(len(states), 1)
@@ -209,6 +180,44 @@ class NamesTest(unittest.TestCase):
         with open("/proc/stat") as stat:
             boot = int(re.search(r"btime (\d+)", stat.read())[1])
         self.assertGreaterEqual(self.value("process_start_time_seconds"), boot)
+
+
+class LearningTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.families = after_learning()
+        [cls.version] = {labels[1][1] for _, labels in cls.families["digit_model_version_info"].samples}
+
+    def values(self, name):
+        """By the labels after model and version."""
+        found = {}
+        for (_, labels), value in self.families[name].samples.items():
+            self.assertEqual([v for _, v in labels[:2]], ["mnist", self.version])
+            found[tuple(v for _, v in labels[2:])] = value
+        return found
+
+    def test_answers_show_by_label_verdict_confidence_and_drift(self):
+        answers = self.values("digit_answers_total")
+        self.assertGreaterEqual(answers[("7",)], 1000)
+        self.assertGreaterEqual(answers[("8",)], 1100)
+        self.assertEqual(self.values("digit_answer_share"), {("unsure",): 0, ("not_a_digit",): 0})
+        self.assertGreater(self.values("digit_mean_confidence")[()], 0.9)
+        self.assertGreater(self.values("digit_drift_psi")[()], 0.25)  # first sevens, then eights
+
+    def test_corrections_are_counted_by_outcome(self):
+        outcomes = {"stored": 3, "duplicate": 1, "refused": 1}
+        for outcome, count in outcomes.items():
+            self.assertEqual(self.families["digit_feedback_total"].series("", "mnist", outcome), count, outcome)
+
+    def test_corrections_show_how_often_the_version_was_right_and_what_it_confuses(self):
+        self.assertEqual(self.values("digit_feedback_corrections"), {("right",): 1, ("wrong",): 1})
+        self.assertEqual(self.values("digit_confusion"), {("8", "8"): 1, ("1", "7"): 1})
+
+    def test_trainings_are_counted_and_the_one_that_runs_shows_its_last_epoch(self):
+        ended = {labels[0][1]: value for (_, labels), value in self.families["digit_trainings_total"].samples.items()}
+        self.assertEqual(ended, {"done": 0, "failed": 0, "cancelled": 1})
+        self.assertEqual(self.families["digit_trainings"].series("", "running"), 1)
+        self.assertGreater(self.families["digit_training_epoch_accuracy"].series("", "mnist"), 0.9)
 
 
 class ServingTest(unittest.TestCase):
@@ -306,7 +315,8 @@ class ParseTest(unittest.TestCase):
 if __name__ == "__main__":
     os.environ.pop("DIGIT_SERVER", None)
     if sys.argv[1:] == ["--write"]:
-        with tempfile.TemporaryDirectory() as scratch, open(GOLDEN, "w", encoding="utf-8") as golden_file:
-            golden_file.write(describe(after_traffic(scratch)))
+        with tempfile.TemporaryDirectory() as scratch:
+            names = describe(all_families(after_traffic(scratch), after_learning()))
+        pathlib.Path(GOLDEN).write_text(names, encoding="utf-8")
     else:
         unittest.main(verbosity=2)

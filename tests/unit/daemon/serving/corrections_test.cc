@@ -6,9 +6,11 @@
 
 #include "base/retry_after.h"
 #include "daemon/feedback/sqlite_feedback_store.h"
+#include "daemon/serving/feedback_metrics.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/fake_engine.h"
+#include "tests/support/simulated_clock.h"
 
 namespace digit {
 namespace {
@@ -40,6 +42,7 @@ class SlowStore : public FeedbackStore {
     return store_->Review(ids, state);
   }
   absl::StatusOr<std::vector<AnswerCount>> CountAnswers(const std::string& model) override {
+    Wait();
     if (!failure_.ok()) return failure_;
     return store_->CountAnswers(model);
   }
@@ -87,6 +90,8 @@ class CorrectionsTest : public ::testing::Test {
     ASSERT_TRUE(registry_.Add("fake", "1", FakeModel(), absl::UnixEpoch()).ok());
     Corrections::Options options{.registry = &registry_, .decode_pool = decode_pool_.get(), .store = store_.get()};
     options.max_waiting = 2;
+    options.clock = &clock_;
+    options.metrics = &metrics_;
     options.wall_time = [] { return absl::FromUnixSeconds(1'700'000'000); };
     corrections_ = std::make_unique<Corrections>(std::move(options));
   }
@@ -118,6 +123,12 @@ class CorrectionsTest : public ::testing::Test {
     EXPECT_EQ(added.status().code(), code) << added.status();
     EXPECT_THAT(std::string(added.status().message()), HasSubstr(words));
   }
+  // What was asked of the thread "feedback" before has been done when this returns.
+  void WaitForThread() {
+    std::promise<void> done;
+    corrections_->List({}, [&](const absl::StatusOr<std::vector<StoredCorrection>>&) { done.set_value(); });
+    done.get_future().wait();
+  }
   std::vector<StoredCorrection> Stored() { return *sqlite_->List({.with_pixels = true}); }
 
   const std::string raw_ = Raw(7);
@@ -129,6 +140,9 @@ class CorrectionsTest : public ::testing::Test {
   std::unique_ptr<StateFolder> state_;
   std::unique_ptr<SqliteFeedbackStore> sqlite_;
   std::unique_ptr<SlowStore> store_;
+  SimulatedClock clock_;
+  MetricRegistry counted_;
+  FeedbackMetrics metrics_{&counted_};
   std::unique_ptr<Corrections> corrections_;
 };
 
@@ -263,6 +277,53 @@ TEST_F(CorrectionsTest, StatisticsOfAnswersDoNotNeedTheStore) {
   ASSERT_TRUE(stats.ok());
   EXPECT_EQ(stats->corrections.message(), "'feedback.db' is damaged");
   EXPECT_EQ(stats->versions.size(), 1u);
+}
+
+TEST_F(CorrectionsTest, LatestStatisticsDoNotWaitForTheStore) {
+  ASSERT_TRUE(Run(Say("7")).ok());
+  store_->Hold(true);
+  for (int i = 0; i < 2; ++i) {
+    const std::vector<ModelStats> unread = corrections_->LatestStats();
+    ASSERT_EQ(unread.size(), 1u);
+    EXPECT_EQ(unread[0].versions.size(), 1u);
+    EXPECT_EQ(unread[0].corrections.code(), absl::StatusCode::kUnavailable);
+    store_->WaitUntilHeld();
+  }
+  store_->Hold(false);
+  WaitForThread();
+  const std::vector<ModelStats> read = corrections_->LatestStats();
+  EXPECT_TRUE(read[0].corrections.ok());
+  EXPECT_EQ(read[0].versions[0].corrections, 1);
+}
+
+TEST_F(CorrectionsTest, LatestStatisticsReadTheStoreAnewOnlyNowAndThen) {
+  const auto corrections = [this] {
+    corrections_->LatestStats();  // has it read, if it is time
+    WaitForThread();
+    const ModelStats stats = corrections_->LatestStats()[0];
+    return stats.corrections.ok() ? stats.versions[0].corrections : -1;
+  };
+  EXPECT_EQ(corrections(), 0);
+  ASSERT_TRUE(Run(Say("7")).ok());
+  EXPECT_EQ(corrections(), 0);
+  clock_.Advance(Corrections::kReadAgain);
+  EXPECT_EQ(corrections(), 1);
+  store_->FailCounts(absl::UnavailableError("'feedback.db' is locked"));
+  EXPECT_EQ(corrections(), 1);
+  clock_.Advance(Corrections::kReadAgain);
+  EXPECT_EQ(corrections(), -1);  // not known any more
+}
+
+TEST_F(CorrectionsTest, IsCountedByOutcome) {
+  ASSERT_TRUE(Run(Say("7")).ok());
+  ASSERT_TRUE(Run(Say("7")).ok());
+  EXPECT_FALSE(Run(Say("seven")).ok());
+  CorrectionCall call = Say("7");
+  call.model = "what a caller says";
+  EXPECT_FALSE(Run(call).ok());
+  const std::map<LabelValues, double> expected = {
+      {{"fake", "stored"}, 1}, {{"fake", "duplicate"}, 1}, {{"fake", "refused"}, 1}, {{"", "refused"}, 1}};
+  EXPECT_EQ(counted_.Collect()[0].values, expected);
 }
 
 }  // namespace

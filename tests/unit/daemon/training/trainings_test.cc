@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
+#include "daemon/training/training_metrics.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -69,6 +70,7 @@ class TrainingsTest : public ::testing::Test {
       done(publish_result_);
     };
     options.wall_time = [this] { return now_ += absl::Seconds(1); };
+    options.metrics = &metrics_;
     trainings_ = std::make_unique<Trainings>(std::move(options));
   }
   void End() {
@@ -122,6 +124,8 @@ class TrainingsTest : public ::testing::Test {
   Promote promote_ = Promote::kNever;
   absl::StatusOr<Trainings::Published> publish_result_ =
       Trainings::Published{.version = "3", .promoted = true, .gate = "better"};
+  MetricRegistry counted_;
+  TrainingMetrics metrics_{&counted_};
   std::unique_ptr<StateFolder> state_;
   std::unique_ptr<Trainings> trainings_;
 };
@@ -214,6 +218,24 @@ TEST_F(TrainingsTest, OneRunsTheOthersWait) {
   EXPECT_TRUE(trainings_->List("other").empty());
   EXPECT_EQ(trainings_->Cancel(first).code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(trainings_->Cancel("nobody").code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(TrainingsTest, MetricsShowTheLastEpochAndCountTheEnds) {
+  MetricRegistry pulled;
+  AddTrainingMetrics(&pulled, trainings_.get());
+  using Values = std::map<LabelValues, double>;
+  EXPECT_EQ(WaitForEnd(*Submit(request_)).state, State::kDone);
+  EXPECT_EQ(pulled.Collect()[1].values, Values());  // none runs
+  Trainer("exit 1");
+  EXPECT_EQ(WaitForEnd(*Submit(request_)).state, State::kFailed);
+  Trainer("trap 'exit 130' TERM; started; epoch 1; epoch 2; while :; do sleep 0.01; done");
+  const std::string id = *Submit(request_);
+  WaitFor(id, [](const TrainingJob& job) { return job.epochs.size() == 2; });
+  EXPECT_EQ(pulled.Collect()[1].values, (Values{{{"mnist"}, 0.92}}));
+  EXPECT_EQ(counted_.Collect()[0].values, (Values{{{"done"}, 1}, {{"failed"}, 1}, {{"cancelled"}, 0}}));
+  ASSERT_TRUE(trainings_->Cancel(id).ok());
+  WaitForEnd(id);
+  EXPECT_EQ(counted_.Collect()[0].values, (Values{{{"done"}, 1}, {{"failed"}, 1}, {{"cancelled"}, 1}}));
 }
 
 TEST_F(TrainingsTest, MoreThanTheLimitMayNotWait) {
