@@ -86,8 +86,9 @@ absl::Status Judge(absl::Span<const uint8_t> labels, absl::Span<const int> live,
       absl::StrCat("the gate refused it: ", fallen, ", one point is allowed; ", report->ToString()));
 }
 
-absl::StatusOr<std::vector<int>> ClassesOf(InferenceEngine& engine, absl::Span<const uint8_t> pixels) {
-  constexpr size_t kBatch = 32;
+absl::StatusOr<std::vector<int>> ClassesOf(InferenceEngine& engine, absl::Span<const uint8_t> pixels,
+                                           absl::FunctionRef<void()> rest) {
+  constexpr size_t kBatch = 8;
   const size_t classes = engine.num_classes();
   std::vector<int> found;
   std::vector<float> scores;
@@ -103,6 +104,7 @@ absl::StatusOr<std::vector<int>> ClassesOf(InferenceEngine& engine, absl::Span<c
       }
       found.push_back(static_cast<int>(std::max_element(row, row + static_cast<int64_t>(classes)) - row));
     }
+    rest();
   }
   return found;
 }

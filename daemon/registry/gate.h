@@ -2,9 +2,11 @@
 // mind on generated digits.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -35,7 +37,15 @@ double McNemarP(int worse, int better);
 absl::Status Judge(absl::Span<const uint8_t> labels, absl::Span<const int> live, absl::Span<const int> candidate,
                    GateReport* report);
 
-// Class numbers that `engine` gives to `pixels`, in batches of 32.
-absl::StatusOr<std::vector<int>> ClassesOf(InferenceEngine& engine, absl::Span<const uint8_t> pixels);
+// What one version answered.
+struct GateAnswers {
+  std::string identity;                         // Model::identity
+  std::shared_ptr<const LabeledImages> images;  // to these
+  std::vector<int> classes;
+};
+
+// Class numbers that `engine` gives to `pixels`, in batches of 8. `rest` is called after each (ModelRegistry::Options).
+absl::StatusOr<std::vector<int>> ClassesOf(InferenceEngine& engine, absl::Span<const uint8_t> pixels,
+                                           absl::FunctionRef<void()> rest);
 
 }  // namespace digit

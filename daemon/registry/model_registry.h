@@ -59,10 +59,12 @@ class ModelRegistry {
     std::string model_dir;           // version folders (VersionFolders); empty: none
     std::map<std::string, VersionPolicy> policies;  // by name; "": of every other name
     std::string digests;                            // DigestList; empty: any
-    // What the gate compares a model's versions on, asked each time; none: 1,000 generated digits.
-    std::function<absl::StatusOr<LabeledImages>(const std::string& name)> gate_images = [](const std::string&) {
-      return LabeledImages();
-    };
+    // What the gate compares a model's versions on, asked each time (GateImages); null: 1,000 generated digits.
+    std::function<absl::StatusOr<std::shared_ptr<const LabeledImages>>(const std::string& name)> gate_images =
+        [](const std::string&) { return nullptr; };
+    // Called after every eighth picture that the gate asks. What is served finds a core free sooner when the loader
+    // sleeps here for a moment, which no priority brings about.
+    std::function<void()> rest = [] {};
     StateFolder* state = nullptr;  // not owned; null: what is live does not survive a restart
     // A version whose engines fail within this time after it went live is rolled back.
     absl::Duration probation = absl::Minutes(1);
@@ -205,10 +207,18 @@ class ModelRegistry {
                           const std::map<std::string, std::string>& known) const;
   absl::Status CheckReplaces(const Model& candidate, const LiveModel& live) const;
   // OK also when `force` overrules it. `gate`: what it compared; stays empty when it could not be asked.
-  absl::Status PassGate(InferenceEngine& candidate, const std::string& version, const LiveModel& live, bool force,
-                        std::string* gate) ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
-  absl::Status AskGate(InferenceEngine& candidate, const LiveModel& live, GateReport* report)
+  struct Candidate {
+    std::string version, identity;
+    InferenceEngine& engine;
+  };
+  absl::Status PassGate(const Candidate& candidate, const LiveModel& live, bool force, std::string* gate)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
+  absl::Status AskGate(const Candidate& candidate, const LiveModel& live, GateReport* report)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
+  absl::StatusOr<std::vector<int>> LiveAnswers(const LiveModel& live,
+                                               const std::shared_ptr<const LabeledImages>& images)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
+  void Remember(GateAnswers answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
 
   // model_registry_loading.cc
   absl::StatusOr<Before> Look(const std::string& name) const ABSL_LOCKS_EXCLUDED(mu_);
@@ -249,10 +259,12 @@ class ModelRegistry {
   Pool* const pool_;
   const VersionFolders folders_;
   const DigestList digests_;
-  Mutex reload_mu_;                                      // one load at a time; before save_mu_ and mu_
-  LabeledImages generated_ ABSL_GUARDED_BY(reload_mu_);  // what the gate asks without labels; drawing them is slow
-  Mutex save_mu_;                                        // one writer; before mu_
-  std::unique_ptr<ModelStore> store_;                    // null: there is none; its folders never change
+  Mutex reload_mu_;  // one load at a time; before save_mu_ and mu_
+  // What the gate asks without labels; null until it does, for drawing them is slow.
+  std::shared_ptr<const LabeledImages> generated_ ABSL_GUARDED_BY(reload_mu_);
+  std::deque<GateAnswers> answers_ ABSL_GUARDED_BY(reload_mu_);  // of the versions that the gate saw last
+  Mutex save_mu_;                                                // one writer; before mu_
+  std::unique_ptr<ModelStore> store_;                            // null: there is none; its folders never change
   mutable Mutex mu_;
   std::map<std::string, Entry, std::less<>> models_ ABSL_GUARDED_BY(mu_);
   SavedModels saved_ ABSL_GUARDED_BY(mu_);  // as read by Restore(), also of names that are not loaded

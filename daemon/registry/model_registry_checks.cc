@@ -1,4 +1,7 @@
 // What a version must be to come in.
+#include <algorithm>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/log.h"
@@ -32,30 +35,63 @@ absl::Status ModelRegistry::CheckReplaces(const Model& candidate, const LiveMode
       absl::StrJoin(after, ","), ") and not ", before.size(), " (", absl::StrJoin(before, ","), ")"));
 }
 
-absl::Status ModelRegistry::PassGate(InferenceEngine& candidate, const std::string& version, const LiveModel& live,
-                                     bool force, std::string* gate) {
+absl::Status ModelRegistry::PassGate(const Candidate& candidate, const LiveModel& live, bool force, std::string* gate) {
   GateReport report;
   const absl::Status verdict = AskGate(candidate, live, &report);
   if (!verdict.ok() && report.images == 0) return verdict;  // it could not even be asked
   *gate = report.ToString();
   if (verdict.ok() || !force) return verdict;
   absl::StrAppend(gate, " (overruled)");
-  LogWarn("gate overruled", {{"model", live.name}, {"version", version}, {"gate", verdict}});
+  LogWarn("gate overruled", {{"model", live.name}, {"version", candidate.version}, {"gate", verdict}});
   return absl::OkStatus();
 }
 
-absl::Status ModelRegistry::AskGate(InferenceEngine& candidate, const LiveModel& live, GateReport* report) {
+absl::Status ModelRegistry::AskGate(const Candidate& candidate, const LiveModel& live, GateReport* report) {
   constexpr int kGenerated = 1000;
-  ASSIGN_OR_RETURN(const LabeledImages labelled, options_.gate_images(live.name));
-  const bool has_labels = labelled.size() > 0;
-  if (!has_labels && generated_.size() == 0) generated_ = DigitGenerator(/*seed=*/1).DrawMany(kGenerated);
-  const LabeledImages& images = has_labels ? labelled : generated_;
-  ASSIGN_OR_RETURN(const std::unique_ptr<InferenceEngine> live_engine, pool_->MakeEngine(*live.model));
-  ASSIGN_OR_RETURN(const std::vector<int> live_classes, ClassesOf(*live_engine, images.pixels));
-  ASSIGN_OR_RETURN(const std::vector<int> candidate_classes, ClassesOf(candidate, images.pixels));
+  ASSIGN_OR_RETURN(std::shared_ptr<const LabeledImages> images, options_.gate_images(live.name));
+  const bool has_labels = images != nullptr;
+  if (!has_labels) {
+    if (generated_ == nullptr) {
+      generated_ = std::make_shared<LabeledImages>(DigitGenerator(/*seed=*/1).DrawMany(kGenerated));
+    }
+    images = generated_;
+  }
+  ASSIGN_OR_RETURN(const std::vector<int> live_classes, LiveAnswers(live, images));
+  // Also when it was asked before: it may fail now.
+  ASSIGN_OR_RETURN(const std::vector<int> classes, ClassesOf(candidate.engine, images->pixels, options_.rest));
+  Remember({.identity = candidate.identity, .images = images, .classes = classes});
   const absl::Span<const uint8_t> labels =
-      has_labels ? absl::Span<const uint8_t>(images.labels) : absl::Span<const uint8_t>();
-  return Judge(labels, live_classes, candidate_classes, report);
+      has_labels ? absl::Span<const uint8_t>(images->labels) : absl::Span<const uint8_t>();
+  return Judge(labels, live_classes, classes, report);
+}
+
+// What is live was asked as it came in, mostly.
+absl::StatusOr<std::vector<int>> ModelRegistry::LiveAnswers(const LiveModel& live,
+                                                            const std::shared_ptr<const LabeledImages>& images) {
+  const std::string& identity = live.model->identity;
+  const auto known = std::find_if(answers_.begin(), answers_.end(), [&](const GateAnswers& answers) {
+    return answers.identity == identity && answers.images == images;
+  });
+  GateAnswers answers{.identity = identity, .images = images};
+  if (known != answers_.end()) {
+    answers.classes = known->classes;
+  } else {
+    ASSIGN_OR_RETURN(const std::unique_ptr<InferenceEngine> engine, pool_->MakeEngine(*live.model));
+    ASSIGN_OR_RETURN(answers.classes, ClassesOf(*engine, images->pixels, options_.rest));
+  }
+  Remember(answers);
+  return answers.classes;
+}
+
+void ModelRegistry::Remember(GateAnswers answers) {
+  constexpr size_t kRemembered = 8;  // enough for a few models
+  answers_.erase(std::remove_if(answers_.begin(), answers_.end(),
+                                [&](const GateAnswers& a) {
+                                  return a.identity == answers.identity && a.images == answers.images;
+                                }),
+                 answers_.end());
+  answers_.push_front(std::move(answers));
+  if (answers_.size() > kRemembered) answers_.pop_back();
 }
 
 }  // namespace digit

@@ -293,7 +293,8 @@ absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::BringIn(const std::string
     Record(name, record);
   };
   place.accept = [&](InferenceEngine& engine) ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_) {
-    const absl::Status verdict = PassGate(engine, record.version, *before.live, entrance.force, &reloaded.gate);
+    const absl::Status verdict =
+        PassGate({record.version, record.identity, engine}, *before.live, entrance.force, &reloaded.gate);
     if (verdict.ok() || reloaded.gate.empty()) return verdict;
     if (!entrance.candidate && !entrance.candidate_if_refused) return verdict;
     reloaded.refused = std::string(verdict.message());
@@ -331,7 +332,8 @@ absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::PromoteVersion(const std:
   if (*loaded == before.live) return Reloaded{.live = before.live};
   ASSIGN_OR_RETURN(const std::unique_ptr<InferenceEngine> engine, pool_->MakeEngine(*(*loaded)->model));
   Reloaded reloaded{.changed = true};
-  RETURN_IF_ERROR(PassGate(*engine, (*loaded)->version, *before.live, force, &reloaded.gate));
+  RETURN_IF_ERROR(
+      PassGate({(*loaded)->version, (*loaded)->model->identity, *engine}, *before.live, force, &reloaded.gate));
   auto promoted = std::make_shared<LiveModel>(**loaded);
   promoted->live_since = now;
   RETURN_IF_ERROR(MakeLive(promoted, *before.live, now));

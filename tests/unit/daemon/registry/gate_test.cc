@@ -74,13 +74,15 @@ TEST(ClassesOfTest, RunsInBatchesAndRefusesWhatIsNotFinite) {
   const auto engine = *engines.Create(FakeModel(), Device{});
   std::vector<uint8_t> pixels(size_t{40} * kImagePixels);
   for (int i = 0; i < 40; ++i) pixels[size_t{1} * i * kImagePixels] = static_cast<uint8_t>(i);
-  const auto classes = ClassesOf(*engine, pixels);
+  int rests = 0;
+  const auto classes = ClassesOf(*engine, pixels, [&] { ++rests; });
   ASSERT_TRUE(classes.ok());
   EXPECT_EQ(classes->size(), 40u);
   EXPECT_EQ(classes->at(39), 9);
-  EXPECT_THAT(engines.control().batch_sizes(), ElementsAre(32, 8));
+  EXPECT_THAT(engines.control().batch_sizes(), ElementsAre(8, 8, 8, 8, 8));
+  EXPECT_EQ(rests, 5);
   engines.control().set_behaviour(FakeEngineControl::Behaviour::kNan);
-  EXPECT_THAT(std::string(ClassesOf(*engine, pixels).status().message()), HasSubstr("not finite"));
+  EXPECT_THAT(std::string(ClassesOf(*engine, pixels, [] {}).status().message()), HasSubstr("not finite"));
 }
 
 }  // namespace

@@ -75,12 +75,27 @@ TEST_F(ReloadTest, TheGateRefusesWhatIsOfAnotherMindUnlessForced) {
 }
 
 TEST_F(ReloadTest, TheGateUsesLabelsWhenItHasThem) {
-  ModelRegistry registry({.pool = pool_.get(),
-                          .gate_images = [](const std::string&) { return DigitGenerator(/*seed=*/7).DrawMany(500); }});
+  const auto images = std::make_shared<LabeledImages>(DigitGenerator(/*seed=*/7).DrawMany(500));
+  ModelRegistry registry({.pool = pool_.get(), .gate_images = [&](const std::string&) { return images; }});
   ASSERT_TRUE(registry.Load("mnist", path(), kNow).ok());
   Write(Sevens());
   EXPECT_THAT(std::string(registry.Reload("", {}, kNow).status().message()),
               HasSubstr("worse: 10.00 % of 500 labelled pictures"));
+}
+
+TEST_F(ReloadTest, WhatIsLiveIsAskedByTheGateOnlyOnce) {
+  const auto images = std::make_shared<LabeledImages>(DigitGenerator(/*seed=*/7).DrawMany(80));
+  int rests = 0;
+  ModelRegistry registry(
+      {.pool = pool_.get(), .gate_images = [&](const std::string&) { return images; }, .rest = [&] { ++rests; }});
+  ASSERT_TRUE(registry.Load("mnist", path(), kNow).ok());
+  EXPECT_EQ(rests, 0);
+  Write(Shifted(1));
+  ASSERT_TRUE(registry.Reload("", {}, kNow)->changed);
+  EXPECT_EQ(rests, 20);
+  Write(Shifted(2));
+  ASSERT_TRUE(registry.Reload("", {}, kNow)->changed);
+  EXPECT_EQ(rests, 30);
 }
 
 TEST_F(ReloadTest, WeightsThatAreNotFiniteAreRefused) {
