@@ -58,6 +58,9 @@ class Api {
   // recognize.cc. `tutorial`: the answer has the tutorial's form.
   static Work Recognize(Exchange& exchange, std::string model);
   static Work RecognizeAsInTutorial(Exchange& exchange, std::string model);
+  static bool WantsText(const Exchange& exchange);
+  static HttpResponse AnswerOne(const Exchange& exchange, const v1::RecognizeResponse& response, int index,
+                                bool tutorial);
   static Work RecognizeBody(Exchange& exchange, std::string model, bool tutorial);
   // models.cc
   static Work ListModels(Exchange& exchange, std::string unused);

@@ -118,7 +118,35 @@ Backend::Backend(Options options, std::shared_ptr<grpc::Channel> channel)
     : options_(std::move(options)),
       channel_(std::move(channel)),
       digits_(v1::DigitService::NewStub(channel_)),
-      health_(grpc::health::v1::Health::NewStub(channel_)) {}
+      health_(grpc::health::v1::Health::NewStub(channel_)),
+      coalescer_([this](v1::RecognizeRequest request, std::function<void(SharedAnswer)> done) {
+        StartRecognize(std::move(request), std::move(done));
+      }) {}
+
+void Backend::StartRecognize(v1::RecognizeRequest request, std::function<void(SharedAnswer)> done) {
+  struct Call {
+    grpc::ClientContext context;
+    v1::RecognizeRequest request;
+    SharedAnswer answer;
+    std::function<void(SharedAnswer)> done;
+  };
+  auto* call = new Call{.context = {}, .request = std::move(request), .answer = {}, .done = std::move(done)};
+  const CallMetadata none;
+  Prepare(none, &call->context);
+  digits_->async()->Recognize(&call->context, &call->request, &call->answer.response,
+                              [this, call](grpc::Status status) {
+                                call->answer.status = ToStatus(status, call->context);
+                                call->answer.timing = TimingOf(call->context);
+                                call->done(std::move(call->answer));
+                                delete call;
+                              });
+}
+
+std::string Backend::TimingOf(const grpc::ClientContext& context) {
+  const auto found = context.GetServerTrailingMetadata().find("digit-timing");
+  if (found == context.GetServerTrailingMetadata().end()) return "";
+  return std::string(found->second.data(), found->second.size());
+}
 
 void Backend::Prepare(const CallMetadata& metadata, grpc::ClientContext* context) const {
   context->set_deadline(absl::ToChronoTime(absl::Now() + options_.timeout));

@@ -20,6 +20,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/mutex.h"
+#include "client/gateway/api/coalescer.h"
 #include "client/gateway/http/message.h"
 #include "digit/v1/digit.grpc.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -56,6 +57,11 @@ class Backend {
                                      const Request& request, const CallMetadata& metadata, HttpExchange* exchange,
                                      Response* response, std::string* timing = nullptr);
 
+  // Recognises one picture of at most Coalescer::kMaxPictureBytes, in company.
+  asio::awaitable<Coalescer::Answer> RecognizeSmall(std::string model, std::string version, std::string picture) {
+    return coalescer_.Recognize(std::move(model), std::move(version), std::move(picture));
+  }
+
   // Whether a daemon takes requests now.
   asio::awaitable<bool> IsServing(HttpExchange* exchange);
 
@@ -79,13 +85,16 @@ class Backend {
   template <typename Request, typename Response, typename Method>
   std::unique_ptr<TrainingFeed> Follow(Request request, Method method, const CallMetadata& metadata,
                                        asio::any_io_executor executor);
+  void StartRecognize(v1::RecognizeRequest request, std::function<void(SharedAnswer)> done);
   void Prepare(const CallMetadata& metadata, grpc::ClientContext* context) const;
+  static std::string TimingOf(const grpc::ClientContext& context);
   absl::Status ToStatus(const grpc::Status& status, const grpc::ClientContext& context) const;
 
   const Options options_;
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<Stub> digits_;
   const std::unique_ptr<grpc::health::v1::Health::Stub> health_;
+  Coalescer coalescer_;
 };
 
 // Runs `start(done)` and waits until done(status) is called, on any thread.
@@ -117,10 +126,7 @@ asio::awaitable<absl::Status> Backend::Call(void (Stub::async::*method)(grpc::Cl
   });
   exchange->on_gone = nullptr;
   if (timing != nullptr) {
-    const auto found = context.GetServerTrailingMetadata().find("digit-timing");
-    if (found != context.GetServerTrailingMetadata().end()) {
-      timing->assign(found->second.data(), found->second.size());
-    }
+    *timing = TimingOf(context);
   }
   co_return ToStatus(status, context);
 }

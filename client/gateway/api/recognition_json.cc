@@ -60,9 +60,9 @@ std::string ErrorJson(const v1::ImageError& error) {
 
 }  // namespace
 
-std::string OneResultJson(const v1::RecognizeResponse& response) {
+std::string OneResultJson(const v1::RecognizeResponse& response, int index) {
   std::string text = "{";
-  AppendPrediction(response.results(0), &text);
+  AppendPrediction(response.results(index), &text);
   absl::StrAppend(&text, ",", ModelJson(response));
   AppendTiming(response, &text);
   return text + "}";

@@ -8,8 +8,8 @@
 namespace digit {
 
 // {"label":"7","confidence":0.998,"probabilities":[...],"verdict":"confident","model":"mnist","version":"..."}, and
-// "pixels" (base64) and "timing" when the response has them. `result` has a prediction.
-std::string OneResultJson(const v1::RecognizeResponse& response);
+// "pixels" (base64) and "timing" when the response has them. The result has a prediction.
+std::string OneResultJson(const v1::RecognizeResponse& response, int index = 0);
 
 // {"model":...,"version":...,"results":[...]}: each as above without model and version, or {"error":{problem}}.
 std::string ManyResultsJson(const v1::RecognizeResponse& response);
