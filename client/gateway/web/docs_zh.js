@@ -179,7 +179,7 @@ export const chinese = {
   'Its state. With `Accept: text/event-stream`: server-sent events named `training`, whose data is a Training, at once and after each change until it has ended.':
     '它的状态。带 `Accept: text/event-stream` 时是名为 `training` 的服务器推送事件，数据为一个 Training；立即发一次，此后每次变化都发，直到结束。',
   'End a training': '终止训练',
-  'It has ended; what it has published stays.': '已终止；已发布的版本保留。',
+  'It has ended, or is about to; what it has published stays.': '已终止，或即将终止；已发布的版本保留。',
   'Say what a picture really shows': '说明图片上到底是什么',
   'It is stored, on disk.': '已存到磁盘。',
   '400: no usable picture, or a label that the model has not. 429: the source has as many as it may, or the store is full.':
