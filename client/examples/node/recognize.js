@@ -19,27 +19,28 @@ const SERVICE_CONFIG = JSON.stringify({
     maxAttempts: 4, initialBackoff: '0.1s', maxBackoff: '1s', backoffMultiplier: 2,
     retryableStatusCodes: ['UNAVAILABLE', 'RESOURCE_EXHAUSTED']}}],
 });
-const TIMEOUT_MILLISECONDS = 10000;
+const TIMEOUT_SECONDS = 10;
 
 const requestOf = async file => ({images: [{encoded: await readFile(file)}]});
-const inTime = () => ({deadline: Date.now() + TIMEOUT_MILLISECONDS});
 
 // One call for each picture.
 async function* unary(client, files) {
   for (const file of files) {
     const request = await requestOf(file);
     const response = await new Promise((done, failed) =>
-      client.Recognize(request, inTime(), (error, answer) => (error ? failed(error) : done(answer))));
+      client.Recognize(request, {deadline: Date.now() + 1000 * TIMEOUT_SECONDS},
+        (error, answer) => (error ? failed(error) : done(answer))));
     yield [file, response.results[0]];
   }
 }
 
 // All pictures through one call; answers come in the order of the requests, a failure is an answer too.
 async function* stream(client, files) {
-  const call = client.RecognizeStream(inTime());
+  const call = client.RecognizeStream();
   const send = async () => {
     for (const [id, file] of files.entries()) {
-      if (!call.write({id, request: await requestOf(file)})) await once(call, 'drain');
+      const message = {id, request: await requestOf(file), timeout: {seconds: TIMEOUT_SECONDS}};
+      if (!call.write(message)) await once(call, 'drain');
     }
     call.end();
   };

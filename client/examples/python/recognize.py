@@ -42,8 +42,9 @@ def unary(stub, files):
 
 def stream(stub, files):
     """All pictures through one call; answers come in the order of the requests, a failure is an answer too."""
-    messages = (pb.RecognizeStreamRequest(id=i, request=request_of(file)) for i, file in enumerate(files))
-    for answer in stub.RecognizeStream(messages, timeout=TIMEOUT_SECONDS):
+    messages = (pb.RecognizeStreamRequest(id=i, request=request_of(file), timeout={"seconds": TIMEOUT_SECONDS})
+                for i, file in enumerate(files))
+    for answer in stub.RecognizeStream(messages):
         if answer.HasField("error"):
             yield files[answer.id], pb.Result(error=pb.ImageError(message=answer.error.message))
         else:
