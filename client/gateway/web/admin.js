@@ -50,12 +50,12 @@ export class Admin {
 
   #render() {
     this.#root.replaceChildren(
+      make('form', {class: 'card token', onsubmit: event => event.preventDefault()},
+        make('label', {for: 'token'}, t('token')), this.#token, make('p', {id: 'token-hint', class: 'hint'}, t('tokenHint'))),
       make('section', {class: 'card', 'aria-labelledby': 'models-title'},
         make('h2', {id: 'models-title'}, t('models')), this.#modelList, this.#modelNotice),
       this.#trainings.render(),
       this.#reviews.render(),
-      make('section', {class: 'card'},
-        make('label', {for: 'token'}, t('token')), this.#token, make('p', {id: 'token-hint', class: 'hint'}, t('tokenHint'))),
     );
     this.#renderModels();
   }
