@@ -1,13 +1,16 @@
 // The real programs, and a proxy that can be told to refuse.
 import {spawn} from 'node:child_process';
-import {mkdtempSync, rmSync} from 'node:fs';
+import {mkdirSync, mkdtempSync, rmSync} from 'node:fs';
 import http from 'node:http';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 
 export const BIN = process.env.DIGIT_BIN_DIR;
 export const ROOT = new URL('../../', import.meta.url).pathname;
+export const SHOTS = process.env.DIGIT_SHOTS;  // folder for screenshots
 export const MODEL = `${ROOT}model/pretrained/mnist.pt`;
+
+mkdirSync(SHOTS, {recursive: true});
 
 // What belongs to all tests of a file is handed to this in place of one test; ended last first.
 export function wholeFile(test) {

@@ -111,7 +111,7 @@ export class Admin {
       words = await act();
       this.#changed();
     } catch (problem) {
-      words = `${t('failed')}: ${problem.message}`;
+      words = t('failedBecause', {why: problem.message});
     }
     await this.#refresh();
     this.#modelNotice.textContent = words;

@@ -3,7 +3,7 @@ import {ready} from './api.js';
 
 const CALM_MS = 15000;
 const FIRST_RETRY_MS = 500;
-const LAST_RETRY_MS = 4000;
+const LAST_RETRY_MS = 2000;
 
 // `changed(online)` is called when that has changed.
 export class Connection {

@@ -40,7 +40,7 @@ export class Feedback {
       const stored = await api.submitFeedback(answer.model, {image, version: answer.version, ...answered, ...truth});
       words = t(stored.duplicate ? 'thanksAgain' : 'thanks', {id: stored.feedback.id});
     } catch (problem) {
-      words = `${t('failed')}: ${problem.message}`;
+      words = t('failedBecause', {why: problem.message});
     }
     if (answer === this.#answer) notice.textContent = words;
   }

@@ -97,7 +97,7 @@ export class Result {
   #sentence() {
     const {label, confidence, verdict, detail} = this.#texts();
     const name = this.#state === 'answer' && label !== '?' ? label : '';
-    return [name, confidence, verdict, detail].filter(Boolean).join(locale() === 'zh-CN' ? ',' : ', ');
+    return [name, confidence, verdict, detail].filter(Boolean).join(t('comma'));
   }
 
   #showBars(probabilities) {

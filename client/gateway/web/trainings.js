@@ -90,7 +90,7 @@ export class Trainings {
       await api.train(this.#model.value || '-', request);
       this.#notice.textContent = '';
     } catch (problem) {
-      this.#notice.textContent = `${t('failed')}: ${problem.message}`;
+      this.#notice.textContent = t('failedBecause', {why: problem.message});
     }
     this.#ended();
   }
