@@ -46,6 +46,7 @@ export async function openPage(t, browser, url, {wait = '[data-state=online]', .
   const context = await browser.newContext({viewport: {width: 1180, height: 900}, locale: 'en-GB', ...options});
   t.after(() => context.close());
   const page = await context.newPage();
+  page.setDefaultTimeout(15000);
   page.faults = [];
   page.requests = [];
   page.on('console', message => ['error', 'warning'].includes(message.type()) && page.faults.push(message.text()));

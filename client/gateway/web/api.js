@@ -19,7 +19,7 @@ export class Problem extends Error {
   }
 }
 
-async function call(path, {method = 'GET', body, type, admin = false, timeout = 30000} = {}) {
+async function call(path, {method = 'GET', body, type, admin = false, timeout = 30000, json = true} = {}) {
   const headers = {};
   if (type) headers['Content-Type'] = type;
   if (admin && token) headers.Authorization = `Bearer ${token}`;
@@ -35,7 +35,7 @@ async function call(path, {method = 'GET', body, type, admin = false, timeout = 
   try {
     answer = JSON.parse(text);
   } catch {
-    if (response.ok) throw new Problem(502, {detail: 'not JSON'});  // a proxy's own page
+    if (response.ok && json) throw new Problem(502, {detail: 'not JSON'});  // a proxy's own page
   }
   if (response.ok) return answer;
   const seconds = Number.parseFloat(response.headers.get('Retry-After'));
@@ -51,7 +51,7 @@ const post = (path, message, options) =>
   call(path, {method: 'POST', body: JSON.stringify(message), type: 'application/json', ...options});
 const modelPath = name => `/v1/models/${encodeURIComponent(name)}`;
 
-export const ready = () => call('/readyz', {timeout: 5000});
+export const ready = () => call('/readyz', {timeout: 5000, json: false});
 export const recognizePath = model => `${modelPath(model || '-')}:recognize`;
 export const recognize = (picture, model) =>
   call(`${recognizePath(model)}?include=pixels,timing`, {method: 'POST', body: picture.bytes, type: picture.type});

@@ -147,7 +147,7 @@ function showStatus() {
   const {online} = connection;
   byId('status').dataset.state = online === null ? 'loading' : online ? 'online' : 'offline';
   byId('status-text').textContent = online === false ? t('offline')
-    : online === null ? t('connecting') : live ? `${chosen().name} ${live.version}` : '';
+    : models.length === 0 ? t('connecting') : live ? `${chosen().name} ${live.version}` : t('noModel');
   if (online === false && drawing.blank) result.show('offline');
 }
 

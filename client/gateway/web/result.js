@@ -9,12 +9,12 @@ const VERDICTS = {confident: 'confident', unsure: 'unsure', not_a_digit: 'isNotA
 const WORDS = {
   blank: ['', 'blank', 'blankHint'],
   loading: ['', 'connecting', null],
-  working: ['…', 'working', null],
-  offline: ['–', 'offlineLong', 'offlineRetry'],
-  noModel: ['–', 'noModel', null],
+  working: ['', 'working', null],
+  offline: ['', 'offlineLong', 'offlineRetry'],
+  noModel: ['', 'noModel', null],
   no_digit: ['?', 'noDigit', 'noDigitHint'],
-  undecodable: ['!', 'undecodable', 'undecodableHint'],
-  too_large: ['!', 'tooLarge', 'tooLargeHint'],
+  undecodable: ['', 'undecodable', 'undecodableHint'],
+  too_large: ['', 'tooLarge', 'tooLargeHint'],
 };
 
 export class Result {
@@ -31,7 +31,7 @@ export class Result {
       const fill = make('span', {class: 'fill'});
       const share = make('td', {class: 'share'});
       const row = make('tr', {}, make('th', {scope: 'row'}, label),
-        make('td', {class: 'track', 'aria-hidden': 'true'}, fill), share);
+        make('td', {'aria-hidden': 'true'}, make('span', {class: 'track'}, fill)), share);
       return {row, fill, share};
     });
     byId('bars').replaceChildren(...this.#rows.map(({row}) => row));
@@ -88,8 +88,8 @@ export class Result {
     }
     const blank = {label: '', confidence: '', verdict: '', detail: ''};
     if (this.#state === 'overload')
-      return {...blank, label: '…', verdict: t('overload'), detail: t('overloadRetry', {seconds})};
-    if (this.#state === 'error') return {...blank, label: '!', verdict: t('failed'), detail: problem.message};
+      return {...blank, verdict: t('overload'), detail: t('overloadRetry', {seconds})};
+    if (this.#state === 'error') return {...blank, verdict: t('failed'), detail: problem.message};
     const [label, verdict, detail] = WORDS[this.#state];
     return {...blank, label, verdict: t(verdict), detail: detail ? t(detail) : ''};
   }
@@ -105,7 +105,7 @@ export class Result {
     this.#rows.forEach(({row, fill, share}, i) => {
       const p = probabilities?.[i] ?? 0;
       row.classList.toggle('best', p === best);
-      fill.style.transform = `scaleX(${p})`;  // through the CSSOM, which the CSP allows
+      fill.style.transform = `translateX(${100 * p - 100}%)`;  // through the CSSOM, which the CSP allows
       share.textContent = probabilities ? percent(p) : '–';
     });
   }
