@@ -13,6 +13,17 @@ namespace digit {
 
 namespace http = boost::beast::http;
 
+namespace {
+
+bool HasBareLineFeed(absl::string_view bytes) {
+  for (size_t at = bytes.find('\n'); at != absl::string_view::npos; at = bytes.find('\n', at + 1)) {
+    if (at == 0 || bytes[at - 1] != '\r') return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 struct RequestReader::Parser {
   http::request_parser<http::string_body> parser;
 };
@@ -40,7 +51,7 @@ RequestReader::State RequestReader::ReadHead(std::string* bytes) {
   if (end == std::string::npos) {
     searched_ = bytes->size() < kEnd.size() ? 0 : bytes->size() - kEnd.size() + 1;
     // A client that ends its lines with LF alone would wait for us, and we for it.
-    if (bytes->find("\n\n") != std::string::npos) return Fail({.detail = "lines must end with CR LF"});
+    if (HasBareLineFeed(*bytes)) return Fail({.detail = "lines must end with CR LF"});
     return state_;
   }
   if (std::optional<HttpError> error = CheckHead(absl::string_view(*bytes).substr(0, size))) {
@@ -80,7 +91,8 @@ RequestReader::State RequestReader::Read(std::string* bytes) {
     bytes->erase(0, used);
     if (error == http::error::need_more) {
       if (used > 0 && !bytes->empty()) continue;
-      // A chunk's head and the trailer have no place to be long.
+      // What is left is the head of a chunk, or the trailer.
+      if (HasBareLineFeed(*bytes)) return Fail({.detail = "lines must end with CR LF"});
       if (bytes->size() > limits_.max_head_bytes) return Fail({.detail = "a chunk's head or the trailer is too long"});
       return state_;
     }
