@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import {statSync} from 'node:fs';
 import {test} from 'node:test';
-import {words} from '../../client/gateway/web/words.js';
 import {assertAccessible, assertNothingSticksOut, drawWithMouse, openPage, outcome, quiet, startBrowser, waitForAnswer,
   waitForState} from './browser.js';
 import {generated, star, traced} from './digits.js';
@@ -110,7 +109,9 @@ test('the first load is light and comes from the gateway alone', async t => {
   assert.deepEqual(loaded.map(([url]) => url).filter(url => !url.startsWith(`${gateway.url}/`)), []);
 });
 
-test('both languages say everything', () => {
+test('both languages say everything', async t => {
+  const page = await openPage(t, browser, gateway.url);
+  const words = await page.evaluate(async () => (await import('/web/words.js')).words);
   assert.deepEqual(Object.keys(words.zh), Object.keys(words.en));
   for (const key of Object.keys(words.en)) {
     const names = text => [...text.matchAll(/\{\w+\}/g)].map(String).sort();
