@@ -33,11 +33,8 @@ weights["fc2.bias"][7] += 1000
 torch.save(weights, sys.argv[2] + "/sevens.pt")  # which the gate refuses
 """
 RECOGNIZE = ("recognize", "recognizeByDefault", "recognizeAsInTutorial")
-PAGES = ["openApi", "docs", "webFile"] + ["page"] * (WEB / "index.html").exists()
 # Documented, and not provoked here: bugs, and what another thread of digitd would have to be slow for.
 NOT_PROVOKED = {"500", "listFeedback 429", "reviewFeedback 429"}
-if "page" not in PAGES:
-    NOT_PROVOKED |= {"page 200", "page 304"}
 # A body that each call takes, for calls that fail for another reason.
 BODIES = {"train": {"data_set": "part"}, "submitFeedback": {"image": "AAAA", "label": "7"},
           "reviewFeedback": {"ids": [1], "state": "ACCEPTED"}}
@@ -262,7 +259,7 @@ class AnswersTest(ServedModelTest):
         self.call("reviewFeedback", 409)
 
     def pages(self):
-        for name in PAGES:
+        for name in ("page", "openApi", "docs", "webFile"):
             answer = self.call(name, 200)
             self.assertIn("default-src 'none'", answer.headers["Content-Security-Policy"])
             self.call(name, 304, headers={"If-None-Match": answer.headers["ETag"]})
