@@ -7,43 +7,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/lib/call_status.h"
+#include "client/lib/channel.h"
 #include "client/lib/recognize_stream.h"
-#include "client/lib/server_address.h"
 
 namespace digit {
-namespace {
-
-// Attempts 100, 200 and 400 ms apart, give or take: a daemon that restarts is back within them, and a user who forgot
-// to start it is told in under a second. CANCELLED, which is nobody's here, is what a gRPC server that stops says to
-// calls that reach it before its GOAWAY reaches us. RecognizeStream has its own (it resends only what was unanswered),
-// and health is asked once.
-constexpr char kServiceConfig[] = R"({"methodConfig": [{
-  "name": [{"service": "digit.v1.DigitService", "method": "Recognize"},
-           {"service": "digit.v1.DigitService", "method": "ListModels"},
-           {"service": "digit.v1.DigitService", "method": "GetModel"},
-           {"service": "digit.v1.DigitService", "method": "SubmitFeedback"},
-           {"service": "digit.v1.DigitService", "method": "ListFeedback"},
-           {"service": "digit.v1.DigitService", "method": "GetModelStats"}],
-  "retryPolicy": {"maxAttempts": 4, "initialBackoff": "0.1s", "maxBackoff": "1s", "backoffMultiplier": 2,
-                  "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"]}}]})";
-
-std::shared_ptr<grpc::Channel> MakeChannel(const ClientOptions& options, const ServerAddress& address) {
-  grpc::ChannelArguments arguments;
-  arguments.SetServiceConfigJSON(kServiceConfig);
-  arguments.SetMaxReceiveMessageSize(options.max_response_bytes);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);  // as the retries, else they would not connect again
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000);
-  // A proxy from the environment cannot reach this machine's loopback.
-  if (IsLoopback(address.host)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  if (address.every_address) arguments.SetLoadBalancingPolicyName("round_robin");
-  return grpc::CreateCustomChannel(options.server, grpc::InsecureChannelCredentials(), arguments);
-}
-
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<Client>> Client::Create(ClientOptions options) {
-  absl::StatusOr<ServerAddress> address = ParseServerAddress(options.server);
-  if (!address.ok()) return address.status();
   if (options.timeout <= absl::ZeroDuration() || options.timeout > absl::Hours(24)) {
     return absl::InvalidArgumentError(
         absl::StrCat("timeout ", absl::FormatDuration(options.timeout), " must be above 0 and at most 24h"));
@@ -52,8 +20,9 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Create(ClientOptions options) {
     if (c <= ' ' || c > '~')
       return absl::InvalidArgumentError("the admin token must be visible ASCII characters alone");
   }
-  auto channel = MakeChannel(options, *address);
-  return std::unique_ptr<Client>(new Client(std::move(options), std::move(channel)));
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = CreateChannel(options);
+  if (!channel.ok()) return channel.status();
+  return std::unique_ptr<Client>(new Client(std::move(options), *std::move(channel)));
 }
 
 Client::Client(ClientOptions options, std::shared_ptr<grpc::Channel> channel)

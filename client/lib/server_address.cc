@@ -62,7 +62,8 @@ absl::StatusOr<std::vector<std::string>> ResolveServers(const std::string& text)
 }
 
 bool IsLoopback(absl::string_view host) {
-  return host == "localhost" || host == "::1" || absl::StartsWith(host, "127.");
+  if (host == "localhost" || host == "::1") return true;
+  return absl::StartsWith(host, "127.") && host.find_first_not_of("0123456789.") == absl::string_view::npos;
 }
 
 }  // namespace digit

@@ -259,9 +259,7 @@ class ModelRegistry {
   Pool* const pool_;
   const VersionFolders folders_;
   const DigestList digests_;
-  Mutex reload_mu_;  // one load at a time; before save_mu_ and mu_
-  // What the gate asks without labels; null until it does, for drawing them is slow.
-  std::shared_ptr<const LabeledImages> generated_ ABSL_GUARDED_BY(reload_mu_);
+  Mutex reload_mu_;                                              // one load at a time; before save_mu_ and mu_
   std::deque<GateAnswers> answers_ ABSL_GUARDED_BY(reload_mu_);  // of the versions that the gate saw last
   Mutex save_mu_;                                                // one writer; before mu_
   std::unique_ptr<ModelStore> store_;                            // null: there is none; its folders never change

@@ -51,10 +51,10 @@ absl::Status ModelRegistry::AskGate(const Candidate& candidate, const LiveModel&
   ASSIGN_OR_RETURN(std::shared_ptr<const LabeledImages> images, options_.gate_images(live.name));
   const bool has_labels = images != nullptr;
   if (!has_labels) {
-    if (generated_ == nullptr) {
-      generated_ = std::make_shared<LabeledImages>(DigitGenerator(/*seed=*/1).DrawMany(kGenerated));
-    }
-    images = generated_;
+    static const auto& generated =  // drawing them is slow, so it is done once, and only when they are needed
+        *new std::shared_ptr<const LabeledImages>(
+            std::make_shared<LabeledImages>(DigitGenerator(/*seed=*/1).DrawMany(kGenerated)));
+    images = generated;
   }
   ASSIGN_OR_RETURN(const std::vector<int> live_classes, LiveAnswers(live, images));
   // Also when it was asked before: it may fail now.

@@ -67,21 +67,24 @@ bool Authorizer::Knows(absl::string_view method) { return Find(method) != nullpt
 bool Authorizer::IsForAdmins(absl::string_view method) { return Knows(method) && *Find(method) == For::kAdmins; }
 
 absl::Status Authorizer::Check(absl::string_view method, const grpc::ServerContextBase& context) const {
-  const auto found = context.client_metadata().find("authorization");
-  if (found == context.client_metadata().end()) return Check(method, "");
-  return Check(method, absl::string_view(found->second.data(), found->second.size()));
+  const auto value = [&context](const char* name) {
+    const auto found = context.client_metadata().find(name);
+    return found == context.client_metadata().end() ? absl::string_view()
+                                                    : absl::string_view(found->second.data(), found->second.size());
+  };
+  return Check(method, value("authorization"), value("digit-caller") == "remote");
 }
 
-absl::Status Authorizer::Check(absl::string_view method, absl::string_view sent) const {
+absl::Status Authorizer::Check(absl::string_view method, absl::string_view sent, bool is_remote) const {
   const For* who = Find(method);
   DIGIT_CHECK(who != nullptr);
   if (*who == For::kEverybody) return absl::OkStatus();
   if (options_.admin_token.empty()) {
-    if (options_.listens_on_loopback) return absl::OkStatus();
+    if (options_.listens_on_loopback && !is_remote) return absl::OkStatus();
     return absl::PermissionDeniedError(absl::StrCat(
         method,
-        " is for admins, and this server has no admin token: start digitd with --admin-token-file FILE, or let ",
-        "it listen on a loopback address"));
+        " is for admins, and this server has no admin token: start digitd with --admin-token-file FILE, or call ",
+        "it on a loopback address of its own machine"));
   }
   if (sent.empty()) {
     return absl::UnauthenticatedError(

@@ -2,7 +2,8 @@
 //
 // Recognising and looking is for everybody who can connect. What changes a model is for admins: with a token, for
 // whoever sends it as `authorization: Bearer TOKEN`; without one, for whoever reaches a loopback listener, and for
-// nobody elsewhere. Thread-safe.
+// nobody elsewhere. A gateway on this machine says of callers from elsewhere that they are (`digit-caller: remote`):
+// they reach us by loopback, but are not on it. Thread-safe.
 #pragma once
 
 #include <string>
@@ -26,7 +27,7 @@ class Authorizer {
   absl::Status Check(absl::string_view method, const grpc::ServerContextBase& context) const;
 
   // Pure; `sent`: the value of `authorization`, empty: none.
-  absl::Status Check(absl::string_view method, absl::string_view sent) const;
+  absl::Status Check(absl::string_view method, absl::string_view sent, bool is_remote = false) const;
 
   // Whether the table has it, for the test that holds it against the service.
   static bool Knows(absl::string_view method);

@@ -47,6 +47,7 @@ TEST(ServerAddressTest, KnowsLoopback) {
   EXPECT_TRUE(IsLoopback("::1"));
   EXPECT_FALSE(IsLoopback("10.0.0.1"));
   EXPECT_FALSE(IsLoopback("localhost.example"));
+  EXPECT_FALSE(IsLoopback("127.0.0.1.example"));
 }
 
 }  // namespace

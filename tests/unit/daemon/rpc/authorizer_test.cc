@@ -59,6 +59,14 @@ TEST(AuthorizerTest, WithoutATokenAdminCallsAreForLoopbackOnly) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("--admin-token-file"));
 }
 
+TEST(AuthorizerTest, WhomAGatewayCallsRemoteIsNotOnLoopback) {
+  EXPECT_EQ(Authorizer({}).Check("ReloadModel", "Bearer x", /*is_remote=*/true).code(),
+            absl::StatusCode::kPermissionDenied);
+  EXPECT_TRUE(Authorizer({}).Check("Recognize", "", /*is_remote=*/true).ok());
+  const Authorizer with_token({.admin_token = kToken});
+  EXPECT_TRUE(with_token.Check("ReloadModel", std::string("Bearer ") + kToken, /*is_remote=*/true).ok());
+}
+
 TEST(AuthorizerTest, KnowsLoopbackAddresses) {
   for (const char* address : {"127.0.0.1:0", "127.1.2.3:50051", "localhost:1", "[::1]:2"}) {
     EXPECT_TRUE(IsLoopbackAddress(address)) << address;

@@ -1,0 +1,251 @@
+#include "client/gateway/api/api.h"
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <random>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "client/gateway/api/message_json.h"
+#include "client/gateway/api/problem.h"
+#include "client/gateway/api/server_timing.h"
+#include "client/gateway/web/web_files.h"
+
+namespace digit {
+
+struct Api::Route {
+  std::string method;
+  std::vector<std::string> segments;  // "{}" stands for a name, "{}:verb" for one with that ending
+  Access access;
+  Work (*handle)(Exchange& exchange, std::string name);
+};
+
+const std::vector<Api::Route>& Api::Routes() {
+  static const auto& routes = *new std::vector<Route>{
+      {"POST", {"v1", "models", "{}:recognize"}, Access::kRecognize, &Api::Recognize},
+      {"POST", {"v1", "models:recognize"}, Access::kRecognize, &Api::Recognize},
+      {"POST", {"api", "recognize"}, Access::kRecognize, &Api::RecognizeAsInTutorial},
+      {"GET", {"v1", "models"}, Access::kRead, &Api::ListModels},
+      {"GET", {"v1", "models", "{}"}, Access::kRead, &Api::GetModel},
+      {"GET", {"v1", "models", "{}", "stats"}, Access::kRead, &Api::GetStats},
+      {"POST", {"v1", "models", "{}:reload"}, Access::kAdmin, &Api::Reload},
+      {"POST", {"v1", "models", "{}:rollback"}, Access::kAdmin, &Api::Rollback},
+      {"POST", {"v1", "models", "{}:promote"}, Access::kAdmin, &Api::Promote},
+      {"POST", {"v1", "models", "{}:shadow"}, Access::kAdmin, &Api::Shadow},
+      {"POST", {"v1", "models", "{}:train"}, Access::kAdmin, &Api::Train},
+      {"GET", {"v1", "trainings"}, Access::kRead, &Api::ListTrainings},
+      {"GET", {"v1", "trainings", "{}"}, Access::kRead, &Api::GetTraining},
+      {"POST", {"v1", "trainings", "{}:cancel"}, Access::kAdmin, &Api::CancelTraining},
+      {"POST", {"v1", "models", "{}", "feedback"}, Access::kChange, &Api::AddFeedback},
+      {"GET", {"v1", "feedback"}, Access::kAdminRead, &Api::ListFeedback},
+      {"POST", {"v1", "feedback:review"}, Access::kAdmin, &Api::ReviewFeedback},
+      {"GET", {"healthz"}, Access::kRead, &Api::Live},
+      {"GET", {"readyz"}, Access::kRead, &Api::Ready},
+      {"GET", {""}, Access::kRead, &Api::Page},
+      {"GET", {"docs"}, Access::kRead, &Api::Docs},
+      {"GET", {"openapi.json"}, Access::kRead, &Api::OpenApi},
+      {"GET", {"web", "{}"}, Access::kRead, &Api::WebFile},
+  };
+  return routes;
+}
+
+namespace {
+
+// Whether `segment` is what a route's segment says; `name` gets what stands for {}.
+bool Fits(absl::string_view pattern, absl::string_view segment, std::string* name) {
+  if (!absl::ConsumePrefix(&pattern, "{}")) return pattern == segment;
+  if (!absl::ConsumeSuffix(&segment, pattern) || segment.empty()) return false;
+  if (pattern.empty() && absl::StrContains(segment, ':')) return false;  // a verb that there is not
+  *name = std::string(segment);
+  return true;
+}
+
+// As the caller sent it, when it is fit for headers and logs; else a new one.
+std::string RequestIdOf(const HttpRequest& request) {
+  constexpr size_t kMax = 128;
+  const absl::string_view sent = request.header("x-request-id");
+  const bool sane = !sent.empty() && sent.size() <= kMax &&
+                    std::all_of(sent.begin(), sent.end(), [](unsigned char c) { return absl::ascii_isgraph(c); });
+  if (sane) return std::string(sent);
+  static const uint64_t start = std::random_device()() | uint64_t{std::random_device()()} << 32;
+  static std::atomic<uint64_t> next{0};
+  return absl::StrCat(absl::Hex(start, absl::kZeroPad16), "-", ++next);
+}
+
+constexpr char kContentSecurityPolicy[] =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
+    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Api>> Api::Create(Options options) {
+  std::unique_ptr<Api> api(new Api(std::move(options)));
+  for (int i = 0; i < api->options_.threads; ++i) {
+    ASSIGN_OR_RETURN(std::unique_ptr<Backend> backend, Backend::Create(api->options_.backend));
+    api->backends_.push_back(std::move(backend));
+  }
+  return api;
+}
+
+Api::Found Api::Find(const std::string& method, const std::vector<std::string>& segments) {
+  Found found;
+  std::vector<std::string> methods;
+  for (const Route& route : Routes()) {
+    if (route.segments.size() != segments.size()) continue;
+    bool fits = true;
+    std::string name;
+    for (size_t i = 0; fits && i < segments.size(); ++i) fits = Fits(route.segments[i], segments[i], &name);
+    if (!fits) continue;
+    if (route.method == method || (route.method == "GET" && method == "HEAD")) {
+      found.route = &route;
+      found.name = name;
+      return found;
+    }
+    methods.push_back(route.method == "GET" ? "GET, HEAD" : route.method);
+  }
+  found.methods = absl::StrJoin(methods, ", ");
+  return found;
+}
+
+Api::Work Api::Dispatch(Exchange& exchange) {
+  const HttpRequest& http = exchange.http;
+  absl::StatusOr<Url> url = ParseUrl(http.target);
+  if (!url.ok()) co_return ProblemOf(url.status(), exchange.request_id);
+  exchange.url = *std::move(url);
+  const Found found = Find(http.method, exchange.url.segments);
+  const bool preflight = http.method == "OPTIONS" && !found.methods.empty();
+  if (found.route == nullptr && !preflight) {
+    if (found.methods.empty())
+      co_return ProblemOf(404, "there is nothing at this path; see /docs", exchange.request_id);
+    HttpResponse response = ProblemOf(405, absl::StrCat("this path knows ", found.methods), exchange.request_id);
+    response.headers.emplace_back("Allow", found.methods);
+    co_return response;
+  }
+  const std::optional<Guard::Refusal> refusal = guard_.Check(http, preflight ? Access::kRead : found.route->access);
+  if (refusal.has_value()) {
+    HttpResponse response = ProblemOf(refusal->status, refusal->detail, exchange.request_id);
+    if (refusal->status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
+    co_return response;
+  }
+  if (preflight) {
+    HttpResponse response{.status = 204, .content_type = {}, .headers = {}, .body = {}, .stream = {}};
+    response.headers.emplace_back("Allow", absl::StrCat(found.methods, ", OPTIONS"));
+    if (!guard_.CorsHeaders(http).empty()) {
+      response.headers.emplace_back("Access-Control-Allow-Methods", found.methods);
+      response.headers.emplace_back("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-Id");
+      response.headers.emplace_back("Access-Control-Max-Age", "600");
+    }
+    co_return response;
+  }
+  co_return co_await found.route->handle(exchange, found.name);
+}
+
+asio::awaitable<HttpResponse> Api::Handle(int thread, const HttpRequest& request, HttpExchange& exchange) {
+  const absl::Time start = absl::Now();
+  Exchange on_its_way{.http = request,
+                      .connection = exchange,
+                      .backend = *backends_[static_cast<size_t>(thread)],
+                      .url = {},
+                      .request_id = RequestIdOf(request),
+                      .metadata = {},
+                      .timing = {}};
+  on_its_way.metadata = {.authorization = std::string(request.header("authorization")),
+                         .request_id = on_its_way.request_id,
+                         .traceparent = std::string(request.header("traceparent")),
+                         .is_remote = guard_.is_remote()};
+  HttpResponse response;
+  try {
+    response = co_await Dispatch(on_its_way);
+  } catch (const std::exception& e) {
+    LogError("a request failed", {{"request_id", on_its_way.request_id}, {"error", e.what()}});
+    response = ProblemOf(500, "internal error; the log of the gateway has more", on_its_way.request_id);
+  }
+  const absl::Duration took = absl::Now() - start;
+  response.headers.emplace_back("X-Request-Id", on_its_way.request_id);
+  response.headers.emplace_back("Server-Timing", ServerTiming(took, on_its_way.timing));
+  response.headers.emplace_back("X-Content-Type-Options", "nosniff");
+  for (auto& header : guard_.CorsHeaders(request)) response.headers.push_back(std::move(header));
+  if (options_.access_log) {
+    LogInfo("answered", {{"method", request.method},
+                         {"target", request.target},
+                         {"status", response.status},
+                         {"peer", exchange.peer},
+                         {"took", absl::FormatDuration(took)},
+                         {"request_id", on_its_way.request_id}});
+  }
+  co_return response;
+}
+
+HttpResponse Api::Answer(const Exchange& exchange, const absl::Status& status, const google::protobuf::Message& message,
+                         int http_status) {
+  if (!status.ok()) return ProblemOf(status, exchange.request_id);
+  HttpResponse response{.status = http_status,
+                        .content_type = "application/json",
+                        .headers = {},
+                        .body = MessageToJson(message),
+                        .stream = {}};
+  response.headers.emplace_back("Cache-Control", "no-store");
+  return response;
+}
+
+absl::Status Api::ReadMessage(const Exchange& exchange, google::protobuf::Message* message) {
+  if (exchange.http.method == "POST") return MessageFromJson(exchange.http.body, message);
+  return MessageFromQuery(exchange.url.query, message);
+}
+
+namespace {
+
+// No braces in the coroutines themselves: GCC 12 destroys an aggregate that is made within a co_return twice.
+HttpResponse Text(std::string text) {
+  HttpResponse response;
+  response.content_type = "text/plain; charset=utf-8";
+  response.body = std::move(text);
+  return response;
+}
+
+}  // namespace
+
+Api::Work Api::Live(Exchange& /*exchange*/, std::string /*unused*/) { co_return Text("ok\n"); }
+
+Api::Work Api::Ready(Exchange& exchange, std::string /*unused*/) {
+  const bool serving = co_await exchange.backend.IsServing(&exchange.connection);
+  if (serving) co_return Text("ready\n");
+  co_return ProblemOf(503, "digitd cannot be reached or does not serve", exchange.request_id);
+}
+
+Api::Work Api::Page(Exchange& exchange, std::string /*unused*/) { return WebFile(exchange, "index.html"); }
+
+Api::Work Api::Docs(Exchange& exchange, std::string /*unused*/) { return WebFile(exchange, "docs.html"); }
+
+Api::Work Api::OpenApi(Exchange& exchange, std::string /*unused*/) { return WebFile(exchange, "openapi.json"); }
+
+Api::Work Api::WebFile(Exchange& exchange, std::string name) {
+  for (const digit::WebFile& file : WebFiles()) {
+    if (file.name != name) continue;
+    HttpResponse response{.content_type = std::string(file.content_type), .headers = {}, .body = {}, .stream = {}};
+    response.headers = {{"ETag", std::string(file.etag)},
+                        {"Cache-Control", "no-cache"},
+                        {"Content-Security-Policy", kContentSecurityPolicy},
+                        {"Referrer-Policy", "no-referrer"},
+                        {"Cross-Origin-Resource-Policy", "same-origin"}};
+    if (exchange.http.header("if-none-match") == file.etag) {
+      response.status = 304;
+      response.content_type.clear();
+    } else {
+      response.body = std::string(file.bytes);
+    }
+    co_return response;
+  }
+  co_return ProblemOf(404, "there is no such file", exchange.request_id);
+}
+
+}  // namespace digit

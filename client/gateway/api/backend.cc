@@ -1,0 +1,207 @@
+#include "client/gateway/api/backend.h"
+
+#include <grpcpp/channel.h>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
+#include "base/retry_after.h"
+#include "client/lib/call_status.h"
+#include "client/lib/channel.h"
+
+namespace digit {
+namespace {
+
+constexpr char kServer[] = "digitd";  // its address is nobody's business outside
+
+// The calls of a training's feed: gRPC's thread brings the next state, the coroutine's takes it.
+template <typename Request, typename Response>
+class Feed final : public Backend::TrainingFeed, public grpc::ClientReadReactor<Response> {
+ public:
+  Feed(asio::any_io_executor executor, absl::Duration timeout)
+      : state_(std::make_shared<State>(executor)), timeout_(timeout) {}
+
+  ~Feed() override {
+    context_.TryCancel();
+    MutexLock lock(&state_->mu);
+    while (!state_->ended) state_->changed.Wait(&state_->mu);  // at once: the call is cancelled
+  }
+
+  template <typename Method>
+  void Begin(v1::DigitService::Stub* stub, Request request, Method method) {
+    request_ = std::move(request);
+    (stub->async()->*method)(&context_, &request_, this);
+    this->StartRead(&response_);
+    this->StartCall();
+  }
+  grpc::ClientContext* context() { return &context_; }
+
+  asio::awaitable<std::optional<v1::Training>> Next(absl::Status* status) override {
+    while (true) {
+      {
+        MutexLock lock(&state_->mu);
+        if (!state_->trainings.empty()) {
+          v1::Training training = std::move(state_->trainings.front());
+          state_->trainings.pop_front();
+          co_return training;
+        }
+        if (state_->ended) {
+          *status = state_->status;
+          co_return std::nullopt;
+        }
+        state_->wake.expires_at(asio::steady_timer::time_point::max());
+      }
+      boost::system::error_code woken;
+      co_await state_->wake.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+    }
+  }
+
+  void Cancel() override { context_.TryCancel(); }
+
+ private:
+  struct State {
+    explicit State(asio::any_io_executor executor) : wake(executor) {}
+    Mutex mu;
+    CondVar changed;
+    std::deque<v1::Training> trainings ABSL_GUARDED_BY(mu);
+    bool ended ABSL_GUARDED_BY(mu) = false;
+    absl::Status status ABSL_GUARDED_BY(mu);
+    asio::steady_timer wake;  // used on the coroutine's thread only
+  };
+
+  void OnReadDone(bool ok) override {
+    if (!ok) return;
+    {
+      MutexLock lock(&state_->mu);
+      constexpr size_t kBehind = 4;  // only the latest states matter to a reader that is slow
+      if (state_->trainings.size() == kBehind) state_->trainings.pop_front();
+      state_->trainings.push_back(std::move(*response_.mutable_training()));
+    }
+    Wake();
+    this->StartRead(&response_);
+  }
+
+  void OnDone(const grpc::Status& status) override {
+    const std::shared_ptr<State> state = state_;
+    MutexLock lock(&state->mu);
+    state->status = ToClientStatus(status, kServer, timeout_, true);
+    state->ended = true;
+    Wake();
+    state->changed.NotifyAll();  // once the lock is free *this may be gone
+  }
+
+  void Wake() {
+    asio::post(state_->wake.get_executor(), [state = state_] { state->wake.cancel(); });
+  }
+
+  const std::shared_ptr<State> state_;
+  const absl::Duration timeout_;
+  grpc::ClientContext context_;
+  Request request_;
+  Response response_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Backend>> Backend::Create(const Options& options) {
+  const ClientOptions client{
+      .server = options.server, .timeout = options.timeout, .max_response_bytes = options.max_response_bytes};
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = CreateChannel(client, /*own_connection=*/true);
+  if (!channel.ok()) return channel.status();
+  return std::unique_ptr<Backend>(new Backend(options, *std::move(channel)));
+}
+
+Backend::Backend(Options options, std::shared_ptr<grpc::Channel> channel)
+    : options_(std::move(options)),
+      channel_(std::move(channel)),
+      digits_(v1::DigitService::NewStub(channel_)),
+      health_(grpc::health::v1::Health::NewStub(channel_)),
+      coalescer_([this](v1::RecognizeRequest request, std::function<void(SharedAnswer)> done) {
+        StartRecognize(std::move(request), std::move(done));
+      }) {}
+
+void Backend::StartRecognize(v1::RecognizeRequest request, std::function<void(SharedAnswer)> done) {
+  struct Call {
+    grpc::ClientContext context;
+    v1::RecognizeRequest request;
+    SharedAnswer answer;
+    std::function<void(SharedAnswer)> done;
+  };
+  auto* call = new Call{.context = {}, .request = std::move(request), .answer = {}, .done = std::move(done)};
+  const CallMetadata none;
+  Prepare(none, &call->context);
+  digits_->async()->Recognize(&call->context, &call->request, &call->answer.response,
+                              [this, call](grpc::Status status) {
+                                call->answer.status = ToStatus(status, call->context);
+                                call->answer.timing = TimingOf(call->context);
+                                call->done(std::move(call->answer));
+                                delete call;
+                              });
+}
+
+std::string Backend::TimingOf(const grpc::ClientContext& context) {
+  const auto found = context.GetServerTrailingMetadata().find("digit-timing");
+  if (found == context.GetServerTrailingMetadata().end()) return "";
+  return std::string(found->second.data(), found->second.size());
+}
+
+void Backend::Prepare(const CallMetadata& metadata, grpc::ClientContext* context) const {
+  context->set_deadline(absl::ToChronoTime(absl::Now() + options_.timeout));
+  if (!metadata.authorization.empty()) context->AddMetadata("authorization", metadata.authorization);
+  if (!metadata.request_id.empty()) context->AddMetadata("x-request-id", metadata.request_id);
+  if (!metadata.traceparent.empty()) context->AddMetadata("traceparent", metadata.traceparent);
+  if (metadata.is_remote) context->AddMetadata("digit-caller", "remote");
+}
+
+absl::Status Backend::ToStatus(const grpc::Status& status, const grpc::ClientContext& context) const {
+  if (status.ok()) return absl::OkStatus();
+  const bool connected = channel_->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY;
+  const absl::Status client = ToClientStatus(status, kServer, options_.timeout, connected);
+  absl::string_view message = client.message();
+  absl::ConsumePrefix(&message, "digitd says: ");
+  absl::Status plain(client.code(), message);
+  const std::optional<absl::Duration> pushback = RetryPushback(status, context);
+  return pushback.has_value() ? WithRetryAfter(std::move(plain), *pushback) : plain;
+}
+
+asio::awaitable<bool> Backend::IsServing(HttpExchange* exchange) {
+  grpc::ClientContext context;
+  const CallMetadata none;
+  Prepare(none, &context);
+  exchange->on_gone = [&context] { context.TryCancel(); };
+  const grpc::health::v1::HealthCheckRequest request;
+  grpc::health::v1::HealthCheckResponse response;
+  const grpc::Status status = co_await AwaitCall([&](std::function<void(grpc::Status)> done) {
+    health_->async()->Check(&context, &request, &response, std::move(done));
+  });
+  exchange->on_gone = nullptr;
+  co_return status.ok() && response.status() == grpc::health::v1::HealthCheckResponse::SERVING;
+}
+
+template <typename Request, typename Response, typename Method>
+std::unique_ptr<Backend::TrainingFeed> Backend::Follow(Request request, Method method, const CallMetadata& metadata,
+                                                       asio::any_io_executor executor) {
+  auto feed = std::make_unique<Feed<Request, Response>>(std::move(executor), options_.timeout);
+  Prepare(metadata, feed->context());
+  feed->context()->set_deadline(std::chrono::system_clock::time_point::max());
+  feed->Begin(digits_.get(), std::move(request), method);
+  return feed;
+}
+
+std::unique_ptr<Backend::TrainingFeed> Backend::WatchTraining(const std::string& id, const CallMetadata& metadata,
+                                                              asio::any_io_executor executor) {
+  v1::WatchTrainingRequest request;
+  request.set_id(id);
+  return Follow<v1::WatchTrainingRequest, v1::WatchTrainingResponse>(std::move(request), &Stub::async::WatchTraining,
+                                                                     metadata, std::move(executor));
+}
+
+std::unique_ptr<Backend::TrainingFeed> Backend::Train(const v1::TrainRequest& request, const CallMetadata& metadata,
+                                                      asio::any_io_executor executor) {
+  return Follow<v1::TrainRequest, v1::TrainResponse>(request, &Stub::async::Train, metadata, std::move(executor));
+}
+
+}  // namespace digit

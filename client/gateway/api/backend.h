@@ -1,0 +1,134 @@
+// The way to digitd: gRPC calls as coroutines.
+//
+// One per thread of the HTTP server, with a connection of its own. A call is made on that thread and its coroutine goes
+// on there; gRPC answers on threads of its own.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "base/mutex.h"
+#include "client/gateway/api/coalescer.h"
+#include "client/gateway/http/message.h"
+#include "digit/v1/digit.grpc.pb.h"
+#include "grpc/health/v1/health.grpc.pb.h"
+#include "grpcpp/client_context.h"
+
+namespace digit {
+
+// What goes along with a call.
+struct CallMetadata {
+  std::string authorization;  // as the caller sent it; empty: none
+  std::string request_id;
+  std::string traceparent;  // empty: none
+  bool is_remote = false;   // the caller is not on this machine, whatever address the daemon sees
+};
+
+class Backend {
+ public:
+  using Stub = v1::DigitService::Stub;
+
+  struct Options {
+    std::string server = "localhost:50051";      // as ClientOptions::server
+    absl::Duration timeout = absl::Seconds(10);  // of each call
+    int max_response_bytes = 64 << 20;
+  };
+
+  // Connects to nothing yet. INVALID_ARGUMENT: `server` is no address.
+  static absl::StatusOr<std::unique_ptr<Backend>> Create(const Options& options);
+
+  // Calls `method` of the service; `timing`, when not null, gets the trailer digit-timing. When the client goes away
+  // the call is cancelled. Errors are the daemon's, with RetryAfterOf() where it says when.
+  template <typename Request, typename Response>
+  asio::awaitable<absl::Status> Call(void (Stub::async::*method)(grpc::ClientContext*, const Request*, Response*,
+                                                                 std::function<void(grpc::Status)>),
+                                     const Request& request, const CallMetadata& metadata, HttpExchange* exchange,
+                                     Response* response, std::string* timing = nullptr);
+
+  // Recognises one picture of at most Coalescer::kMaxPictureBytes, in company.
+  asio::awaitable<Coalescer::Answer> RecognizeSmall(std::string model, std::string version, std::string picture) {
+    return coalescer_.Recognize(std::move(model), std::move(version), std::move(picture));
+  }
+
+  // Whether a daemon takes requests now.
+  asio::awaitable<bool> IsServing(HttpExchange* exchange);
+
+  // A training as it changes, until it has ended. Next() is called by one coroutine.
+  class TrainingFeed {
+   public:
+    virtual ~TrainingFeed() = default;  // cancels the call
+    // The next state; nullopt: there is no more, then `status` says why.
+    virtual asio::awaitable<std::optional<v1::Training>> Next(absl::Status* status) = 0;
+    virtual void Cancel() = 0;
+  };
+  std::unique_ptr<TrainingFeed> WatchTraining(const std::string& id, const CallMetadata& metadata,
+                                              asio::any_io_executor executor);
+  // Begins one; it should be detached.
+  std::unique_ptr<TrainingFeed> Train(const v1::TrainRequest& request, const CallMetadata& metadata,
+                                      asio::any_io_executor executor);
+
+ private:
+  Backend(Options options, std::shared_ptr<grpc::Channel> channel);
+
+  template <typename Request, typename Response, typename Method>
+  std::unique_ptr<TrainingFeed> Follow(Request request, Method method, const CallMetadata& metadata,
+                                       asio::any_io_executor executor);
+  void StartRecognize(v1::RecognizeRequest request, std::function<void(SharedAnswer)> done);
+  void Prepare(const CallMetadata& metadata, grpc::ClientContext* context) const;
+  static std::string TimingOf(const grpc::ClientContext& context);
+  absl::Status ToStatus(const grpc::Status& status, const grpc::ClientContext& context) const;
+
+  const Options options_;
+  const std::shared_ptr<grpc::Channel> channel_;
+  const std::unique_ptr<Stub> digits_;
+  const std::unique_ptr<grpc::health::v1::Health::Stub> health_;
+  Coalescer coalescer_;
+};
+
+// Runs `start(done)` and waits until done(status) is called, on any thread.
+template <typename Start>
+asio::awaitable<grpc::Status> AwaitCall(Start start) {
+  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(grpc::Status)>(
+      [](auto handler, Start begin) {
+        auto shared = std::make_shared<decltype(handler)>(std::move(handler));  // std::function wants copies
+        begin([shared](grpc::Status status) {
+          auto executor = asio::get_associated_executor(*shared);
+          asio::post(executor, [handler = std::move(*shared), status = std::move(status)]() mutable {
+            handler(std::move(status));
+          });
+        });
+      },
+      asio::use_awaitable, std::move(start));
+}
+
+template <typename Request, typename Response>
+asio::awaitable<absl::Status> Backend::Call(void (Stub::async::*method)(grpc::ClientContext*, const Request*, Response*,
+                                                                        std::function<void(grpc::Status)>),
+                                            const Request& request, const CallMetadata& metadata,
+                                            HttpExchange* exchange, Response* response, std::string* timing) {
+  grpc::ClientContext context;
+  Prepare(metadata, &context);
+  exchange->on_gone = [&context] { context.TryCancel(); };
+  const grpc::Status status = co_await AwaitCall([&](std::function<void(grpc::Status)> done) {
+    (digits_->async()->*method)(&context, &request, response, std::move(done));
+  });
+  exchange->on_gone = nullptr;
+  if (timing != nullptr) {
+    *timing = TimingOf(context);
+  }
+  co_return ToStatus(status, context);
+}
+
+}  // namespace digit

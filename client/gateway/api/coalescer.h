@@ -1,0 +1,60 @@
+// Small recognitions that arrive in the same turn of a thread's event loop travel as one call.
+//
+// Nobody waits for company: what is there when the loop has read all its sockets goes. Under load that is several
+// pictures, and a call costs the gateway and the daemon more than a small picture does; alone it is one picture.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "client/gateway/http/message.h"
+#include "digit/v1/digit.pb.h"
+
+namespace digit {
+
+// What a call answered, for all who travelled in it.
+struct SharedAnswer {
+  absl::Status status;
+  v1::RecognizeResponse response;  // one result for each picture
+  std::string timing;              // the trailer digit-timing
+};
+
+// Of one thread, and used on it only.
+class Coalescer {
+ public:
+  static constexpr size_t kMaxPictureBytes = 64 << 10;  // a larger one would make those wait that travel with it. Guess
+  static constexpr size_t kMaxPictures = 32;            // of one call: the daemon's batch
+
+  // Starts a call; `done` is called on any thread.
+  using Call = std::function<void(v1::RecognizeRequest request, std::function<void(SharedAnswer)> done)>;
+  explicit Coalescer(Call call) : call_(std::move(call)) {}
+
+  // The answer, and which of its results is that of `picture`, of at most kMaxPictureBytes.
+  struct Answer {
+    std::shared_ptr<const SharedAnswer> shared;
+    int index = 0;
+  };
+  asio::awaitable<Answer> Recognize(std::string model, std::string version, std::string picture);
+
+ private:
+  using Resume = std::function<void(Answer answer)>;
+  struct Group {
+    v1::RecognizeRequest request;
+    std::vector<Resume> waiting;
+  };
+
+  void Add(const asio::any_io_executor& executor, std::string model, std::string version, std::string picture,
+           Resume resume);
+  void Send(const asio::any_io_executor& executor);
+
+  const Call call_;
+  std::vector<Group> groups_;  // to be sent at the end of this turn
+};
+
+}  // namespace digit

@@ -1,0 +1,76 @@
+#include "absl/strings/match.h"
+#include "client/gateway/api/api.h"
+#include "client/gateway/api/picture_body.h"
+#include "client/gateway/api/problem.h"
+#include "client/gateway/api/recognition_json.h"
+
+namespace digit {
+
+namespace {
+
+HttpResponse Json(std::string text) {
+  HttpResponse response;
+  response.content_type = "application/json";
+  response.body = std::move(text);
+  return response;
+}
+
+HttpResponse Plain(std::string text) {
+  HttpResponse response;
+  response.content_type = "text/plain; charset=utf-8";
+  response.body = std::move(text);
+  return response;
+}
+
+}  // namespace
+
+bool Api::WantsText(const Exchange& exchange) { return absl::StartsWith(exchange.http.header("accept"), "text/plain"); }
+
+Api::Work Api::Recognize(Exchange& exchange, std::string model) {
+  return RecognizeBody(exchange, std::move(model), /*tutorial=*/false);
+}
+
+Api::Work Api::RecognizeAsInTutorial(Exchange& exchange, std::string model) {
+  return RecognizeBody(exchange, std::move(model), /*tutorial=*/true);
+}
+
+Api::Work Api::RecognizeBody(Exchange& exchange, std::string model, bool tutorial) {
+  absl::StatusOr<PictureBody> body = ReadPictureBody(exchange.http, exchange.url);
+  if (!body.ok()) {
+    if (absl::IsUnimplemented(body.status())) co_return ProblemOf(415, body.status().message(), exchange.request_id);
+    co_return ProblemOf(body.status(), exchange.request_id);
+  }
+  if (model == "-") model.clear();
+  const bool is_plain = !body->include_pixels && !body->include_timing && exchange.metadata.traceparent.empty() &&
+                        exchange.metadata.authorization.empty();
+  if (is_plain && !body->is_list && body->pictures[0].size() <= Coalescer::kMaxPictureBytes) {
+    const Coalescer::Answer answer = co_await exchange.backend.RecognizeSmall(
+        std::move(model), std::move(body->version), std::move(body->pictures[0]));
+    const SharedAnswer& shared = *answer.shared;
+    exchange.timing = shared.timing;
+    if (!shared.status.ok()) co_return ProblemOf(shared.status, exchange.request_id);
+    co_return AnswerOne(exchange, shared.response, answer.index, tutorial);
+  }
+  v1::RecognizeRequest request;
+  request.set_model(std::move(model));
+  request.set_version(std::move(body->version));
+  for (std::string& picture : body->pictures) request.add_images()->set_encoded(std::move(picture));
+  if (body->include_pixels) request.mutable_options()->set_include_pixels(true);
+  if (body->include_timing) request.mutable_options()->set_include_timing(true);
+  v1::RecognizeResponse response;
+  const absl::Status status = co_await exchange.backend.Call<v1::RecognizeRequest, v1::RecognizeResponse>(
+      &Backend::Stub::async::Recognize, request, exchange.metadata, &exchange.connection, &response, &exchange.timing);
+  if (!status.ok()) co_return ProblemOf(status, exchange.request_id);
+  if (!body->is_list) co_return AnswerOne(exchange, response, 0, tutorial);
+  if (WantsText(exchange)) co_return Plain(PlainText(response));
+  co_return Json(tutorial ? TutorialJson(response) : ManyResultsJson(response));
+}
+
+HttpResponse Api::AnswerOne(const Exchange& exchange, const v1::RecognizeResponse& response, int index, bool tutorial) {
+  const v1::Result& result = response.results(index);
+  if (result.has_error()) return ProblemOf(result.error(), exchange.request_id);
+  if (WantsText(exchange)) return Plain(result.prediction().label() + "\n");
+  return Json(tutorial ? TutorialJson(result) : OneResultJson(response, index));
+}
+
+}  // namespace digit

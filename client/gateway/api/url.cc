@@ -1,0 +1,50 @@
+#include "client/gateway/api/url.h"
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_split.h"
+#include "base/status.h"
+
+namespace digit {
+namespace {
+
+absl::StatusOr<std::string> Decode(absl::string_view text, bool plus_is_space) {
+  std::string decoded;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '+' && plus_is_space) {
+      decoded += ' ';
+    } else if (text[i] != '%') {
+      decoded += text[i];
+    } else {
+      const absl::string_view hex = text.substr(i + 1, 2);
+      if (hex.size() != 2 || !absl::ascii_isxdigit(static_cast<unsigned char>(hex[0])) ||
+          !absl::ascii_isxdigit(static_cast<unsigned char>(hex[1])) || hex == "00") {
+        return absl::InvalidArgumentError("the URL has a % that is not followed by two hex digits other than 00");
+      }
+      decoded += absl::HexStringToBytes(hex);
+      i += 2;
+    }
+  }
+  return decoded;
+}
+
+}  // namespace
+
+absl::StatusOr<Url> ParseUrl(absl::string_view target) {
+  Url url;
+  const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(target, absl::MaxSplits('?', 1));
+  const absl::string_view path = parts.first.empty() ? parts.first : parts.first.substr(1);  // without the first '/'
+  for (const absl::string_view segment : absl::StrSplit(path, '/')) {
+    ASSIGN_OR_RETURN(std::string decoded, Decode(segment, false));
+    url.segments.push_back(std::move(decoded));
+  }
+  if (parts.second.empty()) return url;
+  for (const absl::string_view pair : absl::StrSplit(parts.second, '&', absl::SkipEmpty())) {
+    const std::pair<absl::string_view, absl::string_view> both = absl::StrSplit(pair, absl::MaxSplits('=', 1));
+    ASSIGN_OR_RETURN(std::string name, Decode(both.first, true));
+    ASSIGN_OR_RETURN(url.query[name], Decode(both.second, true));
+  }
+  return url;
+}
+
+}  // namespace digit

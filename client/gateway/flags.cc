@@ -1,0 +1,100 @@
+#include "client/gateway/flags.h"
+
+#include <CLI/CLI.hpp>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "base/build_info.h"
+#include "base/standard_output.h"
+
+namespace digit {
+namespace {
+
+constexpr char kHelp[] = R"(REST and web page for digitd.
+
+Examples:
+  digit-gateway                                   (http://localhost:8080, asks digitd at localhost:50051)
+  digit-gateway --listen 0.0.0.0:8080 --server dns:///digitd:50051
+  curl --data-binary @img.png http://localhost:8080/v1/models/mnist:recognize
+)";
+
+constexpr char kFooter[] = R"(
+Every flag can also be set in the environment (DIGIT_GATEWAY_LISTEN for --listen). SIGTERM and SIGINT finish what was
+accepted, then exit 0. On an address that is not loopback, admin routes want the admin token of digitd.
+
+Exit codes: 0 stopped or nothing to do, 2 wrong flags, 4 the address is taken.)";
+
+void AddDuration(CLI::App* app, const std::string& name, absl::Duration* value, const std::string& help) {
+  app->add_option_function<std::string>(
+         name,
+         [name, value](const std::string& text) {
+           if (!absl::ParseDuration(text, value) || *value <= absl::ZeroDuration()) {
+             throw CLI::ValidationError(name, "'" + text + "' is not a duration above 0 such as 500ms or 20s");
+           }
+         },
+         help + " [" + absl::FormatDuration(*value) + "]")
+      ->type_name("DURATION");
+}
+
+void AddOptions(CLI::App* app, GatewayConfig* config) {
+  app->option_defaults()->always_capture_default();
+  app->add_option("--listen", config->listen, "Address to serve on; port 0 picks one and says it")
+      ->type_name("HOST:PORT");
+  app->add_option("--server", config->server, "Address of digitd; dns:///NAME:PORT asks all its addresses in turns")
+      ->type_name("HOST:PORT");
+  app->add_option("--threads", config->threads, "Threads that serve; 0: one per usable core")
+      ->check(CLI::Range(0, 256))
+      ->type_name("N");
+  AddDuration(app, "--timeout", &config->timeout, "How long digitd may take to answer");
+  app->add_option(
+         "--allow-host", config->hosts,
+         "Name by which this gateway may be called, may be repeated; default: on a loopback address localhost, "
+         "else any")
+      ->type_name("HOST")
+      ->allow_extra_args(false);
+  app->add_option("--allow-origin", config->origins,
+                  "Web pages of this origin may ask (CORS), may be repeated: https://a.example; default: only our own")
+      ->type_name("ORIGIN")
+      ->allow_extra_args(false);
+  app->add_option("--max-connections", config->max_connections,
+                  "Beyond it the connection that has been quiet for longest is closed")
+      ->check(CLI::Range(1, 1'000'000))
+      ->type_name("N");
+  app->add_option("--max-body-bytes", config->max_body_bytes, "Size of one request's body")
+      ->check(CLI::Range(1, 1 << 30))
+      ->type_name("BYTES");
+  AddDuration(app, "--drain-timeout", &config->drain_timeout, "How long to wait for accepted requests when stopping");
+  app->add_option("--log-level", config->log_level, "debug, info, warn, error or off")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
+      ->type_name("LEVEL");
+  app->add_flag("--access-log", config->access_log, "Log a line for each request");
+  for (CLI::Option* option : app->get_options()) {
+    if (option->get_lnames().empty() || !option->get_configurable()) continue;
+    option->envname("DIGIT_GATEWAY_" +
+                    absl::AsciiStrToUpper(absl::StrReplaceAll(option->get_lnames().front(), {{"-", "_"}})));
+  }
+}
+
+}  // namespace
+
+ParsedGatewayFlags ParseGatewayFlags(int argc, char** argv) {
+  ParsedGatewayFlags parsed;
+  CLI::App app(kHelp, "digit-gateway");
+  app.footer(kFooter);
+  app.set_version_flag("--version", absl::StrCat("digit-gateway ", Version(), " (", BuildId(), ")"));
+  AddOptions(&app, &parsed.config);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    parsed.exit_code = WriteToStandardOutput(app.help()).ok() ? kGatewayOk : 1;
+  } catch (const CLI::CallForVersion&) {
+    parsed.exit_code = WriteToStandardOutput(app.version() + "\n").ok() ? kGatewayOk : 1;
+  } catch (const CLI::ParseError& e) {
+    std::fprintf(stderr, "digit-gateway: %s. See digit-gateway --help\n", e.what());
+    parsed.exit_code = kGatewayUsage;
+  }
+  return parsed;
+}
+
+}  // namespace digit

@@ -1,0 +1,92 @@
+#include "client/gateway/http/worker.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <exception>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+
+namespace digit {
+
+HttpWorker::HttpWorker(HttpConnection::Shared shared, int max_connections)
+    : shared_(std::move(shared)), max_connections_(static_cast<size_t>(max_connections)) {
+  constexpr size_t kScratch = 64 << 10;
+  shared_.scratch.resize(kScratch);
+}
+
+void HttpWorker::Run() {
+  SweepLater();
+  io_.run();
+}
+
+void HttpWorker::SweepLater() {
+  sweep_.expires_after(std::chrono::seconds(1));
+  sweep_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    const SteadyTime now = shared_.clock->Now();
+    // What a sweep ends is taken out later, by its coroutine.
+    for (const auto& connection : connections_) connection->Sweep(now);
+    if (!draining_ || !connections_.empty()) SweepLater();
+  });
+}
+
+void HttpWorker::Add(asio::ip::tcp::socket socket) {
+  asio::post(io_, [this, socket = std::move(socket)]() mutable { Begin(std::move(socket)); });
+}
+
+void HttpWorker::Begin(asio::ip::tcp::socket socket) {
+  if (draining_) return;
+  if (connections_.size() >= max_connections_) MakeRoom();
+  auto connection = std::make_shared<HttpConnection>(std::move(socket), &shared_);
+  connections_.insert(connection);
+  num_connections_.store(static_cast<int>(connections_.size()), std::memory_order_relaxed);
+  asio::co_spawn(
+      io_, [connection] { return connection->Run(); },
+      [this, connection](const std::exception_ptr& thrown) {
+        try {
+          if (thrown) std::rethrow_exception(thrown);
+        } catch (const std::exception& e) {
+          LogError("a connection failed", {{"error", e.what()}});
+        }
+        connection->Close();
+        connections_.erase(connection);
+        num_connections_.store(static_cast<int>(connections_.size()), std::memory_order_relaxed);
+        EndWhenEmpty();
+      });
+}
+
+// Whoever opens connections and sends nothing pays for it, not whoever comes next.
+void HttpWorker::MakeRoom() {
+  HttpConnection* quietest = nullptr;
+  for (const auto& connection : connections_) {
+    if (connection->is_quiet() && (quietest == nullptr || connection->since() < quietest->since())) {
+      quietest = connection.get();
+    }
+  }
+  if (quietest != nullptr) quietest->Close();
+}
+
+void HttpWorker::Drain(absl::Duration timeout) {
+  asio::post(io_, [this, timeout] {
+    draining_ = true;
+    for (const auto& connection : connections_) connection->Drain();
+    drain_.expires_after(absl::ToChronoNanoseconds(timeout));
+    drain_.async_wait([this](const boost::system::error_code& error) {
+      if (error) return;
+      LogWarn("connections are closed that were not done in time", {{"connections", connections_.size()}});
+      for (const auto& connection : connections_) connection->Close();
+    });
+    EndWhenEmpty();
+  });
+}
+
+void HttpWorker::EndWhenEmpty() {
+  if (!draining_ || !connections_.empty()) return;
+  sweep_.cancel();
+  drain_.cancel();
+}
+
+}  // namespace digit

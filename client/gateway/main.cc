@@ -1,0 +1,93 @@
+// digit-gateway: flags, signals, one HttpServer with the Api behind it.
+#include <csignal>
+#include <cstdio>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "absl/synchronization/mutex.h"
+#include "base/build_info.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/threads.h"
+#include "client/gateway/api/api.h"
+#include "client/gateway/api/problem.h"
+#include "client/gateway/flags.h"
+#include "client/gateway/http/server.h"
+#include "client/lib/server_address.h"
+
+namespace digit {
+namespace {
+
+LogLevel LogLevelOf(const std::string& name) {
+  static const std::map<std::string, LogLevel> levels = {{"debug", LogLevel::kDebug},
+                                                         {"info", LogLevel::kInfo},
+                                                         {"warn", LogLevel::kWarn},
+                                                         {"error", LogLevel::kError},
+                                                         {"off", LogLevel::kOff}};
+  return levels.at(name);
+}
+
+bool IsLoopbackListener(const std::string& host_port) {
+  std::string host = host_port.substr(0, host_port.rfind(':'));
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  return IsLoopback(host);
+}
+
+int Main(int argc, char** argv) {
+  OpenStandardDescriptors();
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // Debian's Abseil has it on, and it is slow
+  ParsedGatewayFlags flags = ParseGatewayFlags(argc, argv);
+  if (flags.exit_code.has_value()) return *flags.exit_code;
+  GatewayConfig& config = flags.config;
+  SetLogLevel(LogLevelOf(config.log_level));
+  sigset_t stop_signals;
+  sigemptyset(&stop_signals);
+  sigaddset(&stop_signals, SIGTERM);
+  sigaddset(&stop_signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);  // in every thread but this one, when it waits for them
+  std::signal(SIGPIPE, SIG_IGN);
+
+  const int threads = config.threads > 0 ? config.threads : UsableCores();
+  Api::Options api_options{.backend = {.server = config.server, .timeout = config.timeout},
+                           .guard = {.listens_on_loopback = IsLoopbackListener(config.listen),
+                                     .hosts = config.hosts,
+                                     .origins = config.origins},
+                           .threads = threads,
+                           .access_log = config.access_log};
+  absl::StatusOr<std::unique_ptr<Api>> api = Api::Create(std::move(api_options));
+  if (!api.ok()) {
+    std::fprintf(stderr, "digit-gateway: --server: %s\n", std::string(api.status().message()).c_str());
+    return kGatewayUsage;
+  }
+  HttpServer::Options options{.listen = config.listen,
+                              .threads = threads,
+                              .limits = {.max_body_bytes = static_cast<size_t>(config.max_body_bytes)},
+                              .timeouts = {},
+                              .max_connections = config.max_connections,
+                              .drain_timeout = config.drain_timeout};
+  absl::StatusOr<std::unique_ptr<HttpServer>> server = HttpServer::Start(
+      std::move(options),
+      [api = api->get()](int thread, const HttpRequest& request, HttpExchange& exchange) {
+        return api->Handle(thread, request, exchange);
+      },
+      [](const HttpError& error) { return ProblemOf(error.status, error.detail, ""); });
+  if (!server.ok()) {
+    std::fprintf(stderr, "digit-gateway: %s\n", std::string(server.status().message()).c_str());
+    return absl::IsInvalidArgument(server.status()) ? kGatewayUsage : kGatewayListen;
+  }
+  LogInfo("serving", {{"address", (*server)->address()}, {"server", config.server}, {"build", BuildId()}});
+  int signal = 0;
+  sigwait(&stop_signals, &signal);
+  LogInfo("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+  pthread_sigmask(SIG_UNBLOCK, &stop_signals, nullptr);  // a second one ends the process without waiting
+  (*server)->Stop();
+  LogInfo("stopped");
+  // Without destructors: a thread of gRPC may still be on its way out of the last call.
+  std::_Exit(kGatewayOk);
+}
+
+}  // namespace
+}  // namespace digit
+
+int main(int argc, char** argv) { return digit::Main(argc, argv); }

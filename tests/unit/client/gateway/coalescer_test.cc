@@ -1,0 +1,79 @@
+#include "client/gateway/api/coalescer.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace digit {
+namespace {
+
+using ::testing::ElementsAre;
+
+class CoalescerTest : public ::testing::Test {
+ protected:
+  void Ask(const std::string& model, const std::string& version, const std::string& picture) {
+    asio::co_spawn(io_, AskAndNote(model, version, picture), asio::detached);
+  }
+  asio::awaitable<void> AskAndNote(std::string model, std::string version, std::string picture) {
+    const Coalescer::Answer answer = co_await coalescer_.Recognize(model, version, picture);
+    answers_.push_back(
+        answer.shared->status.ok()
+            ? absl::StrCat(picture, "->", answer.shared->response.results(answer.index).prediction().label())
+            : std::string(answer.shared->status.message()));
+  }
+
+  asio::io_context io_;
+  std::vector<v1::RecognizeRequest> calls_;
+  absl::Status failure_;
+  Coalescer coalescer_{[this](v1::RecognizeRequest request, std::function<void(SharedAnswer)> done) {
+    SharedAnswer answer{.status = failure_, .response = {}, .timing = {}};
+    for (const v1::Image& image : request.images()) {
+      answer.response.add_results()->mutable_prediction()->set_label("is " + image.encoded());
+    }
+    calls_.push_back(std::move(request));
+    done(std::move(answer));
+  }};
+  std::vector<std::string> answers_;
+};
+
+TEST_F(CoalescerTest, WhatComesInOneTurnTravelsTogetherAndEachGetsItsOwn) {
+  Ask("m", "", "a");
+  Ask("m", "", "b");
+  io_.run();
+  ASSERT_EQ(calls_.size(), 1u);
+  EXPECT_EQ(calls_[0].images_size(), 2);
+  EXPECT_THAT(answers_, ElementsAre("a->is a", "b->is b"));
+  io_.restart();
+  Ask("m", "", "c");
+  io_.run();
+  EXPECT_EQ(calls_.size(), 2u);
+  EXPECT_EQ(answers_.back(), "c->is c");
+}
+
+TEST_F(CoalescerTest, OtherModelsAndVersionsTravelApart) {
+  Ask("m", "", "a");
+  Ask("n", "", "b");
+  Ask("m", "2", "c");
+  Ask("m", "", "d");
+  io_.run();
+  EXPECT_EQ(calls_.size(), 3u);
+  EXPECT_EQ(answers_.size(), 4u);
+}
+
+TEST_F(CoalescerTest, ACallHasABoundAndItsFailureIsEverybodysInIt) {
+  failure_ = absl::ResourceExhaustedError("full");
+  for (size_t i = 0; i < Coalescer::kMaxPictures + 1; ++i) Ask("m", "", "a");
+  io_.run();
+  ASSERT_EQ(calls_.size(), 2u);
+  EXPECT_EQ(calls_[1].images_size(), 1);
+  EXPECT_EQ(answers_, std::vector<std::string>(Coalescer::kMaxPictures + 1, "full"));
+}
+
+}  // namespace
+}  // namespace digit
