@@ -53,8 +53,8 @@ class RecognizeReactor final : public grpc::ServerUnaryReactor {
     const absl::Duration took = options_->clock->Now() - arrived_;
     if (options_->metrics != nullptr) options_->metrics->CountHot(HotMethod::kRecognize, status.error_code(), took);
     if (options_->access_log) {
-      LogInfo(FormatAccessLine(AnsweredCallOf("Recognize", *messages_->request(), context_->peer(), took),
-                               result, status.error_message()));
+      LogInfo(FormatAccessLine(AnsweredCallOf("Recognize", *messages_->request(), context_->peer(), took), result,
+                               status.error_message()));
     }
     bytes_->Give(own_bytes_);
     messages_->FreeRequest();  // the core is done with it; a client that does not read must not hold it

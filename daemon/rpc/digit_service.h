@@ -23,8 +23,8 @@ class DigitServiceImpl final : public v1::DigitService::CallbackService {
   struct Options {
     int max_unanswered_images = 256;         // per stream; from here on the stream is not read
     size_t max_unanswered_bytes = 16 << 20;  // the same; a stream may hold one message more
-    bool access_log = false;        // one line for each answered call and stream message
-    RpcMetrics* metrics = nullptr;  // not owned; null: nothing is counted
+    bool access_log = false;                 // one line for each answered call and stream message
+    RpcMetrics* metrics = nullptr;           // not owned; null: nothing is counted
     Authorizer::Options authorizer;
     const Clock* clock = SteadyClock();  // not owned
   };

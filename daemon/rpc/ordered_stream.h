@@ -53,7 +53,9 @@ class OrderedStream : public grpc::ServerBidiReactor<Request, Response>, public 
  public:
   using Slot = StreamSlot<Request, Response>;
 
-  void Start() final { Advance([] {}); }
+  void Start() final {
+    Advance([] {});
+  }
   void EndIfIdle(SteadyTime since) final ABSL_LOCKS_EXCLUDED(mu_);
   void End() final {
     Advance([this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { ending_ = true; });

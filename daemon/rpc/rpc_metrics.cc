@@ -19,8 +19,7 @@ constexpr grpc::StatusCode kKnownCodes[] = {
 
 RpcMetrics::RpcMetrics(MetricRegistry* metrics)
     : requests_(metrics->AddCounters("digit_rpc_requests_total",
-                                     "Calls answered, and messages of streams, by status code.",
-                                     {"method", "code"})),
+                                     "Calls answered, and messages of streams, by status code.", {"method", "code"})),
       durations_(metrics->AddHistograms("digit_rpc_duration_seconds",
                                         "Time from the arrival of a call, or a stream's message, to its answer.",
                                         {"method"}, Histogram::Seconds())),

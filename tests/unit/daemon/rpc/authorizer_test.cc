@@ -32,10 +32,10 @@ TEST(AuthorizerTest, TheTableHasEveryMethodAndNoTwoServicesShareAName) {
 
 TEST(AuthorizerTest, EverybodyMayRecogniseAndLook) {
   const Authorizer authorizer({.admin_token = kToken, .listens_on_loopback = false});
-  for (const char* method : {"Recognize", "RecognizeStream", "ListModels", "GetModel", "WatchTraining", "ListTrainings",
-                             "SubmitFeedback", "GetModelStats", "ServerLive", "ServerReady", "ModelReady", "ServerMetadata",
-                             "ModelMetadata", "ModelInfer", "ModelStreamInfer", "ModelConfig", "ModelStatistics",
-                             "RepositoryIndex"}) {
+  for (const char* method :
+       {"Recognize", "RecognizeStream", "ListModels", "GetModel", "WatchTraining", "ListTrainings", "SubmitFeedback",
+        "GetModelStats", "ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata", "ModelInfer",
+        "ModelStreamInfer", "ModelConfig", "ModelStatistics", "RepositoryIndex"}) {
     EXPECT_TRUE(authorizer.Check(method, "").ok()) << method;
   }
 }

@@ -67,9 +67,7 @@ class DigitServiceTest : public ::testing::Test {
   Trainings trainings_{Trainings::Options{.state = &state_, .trainer = "/nowhere/digit-train"}};
   SimulatedClock clock_{SteadyClock()->Now()};  // the pool has the real one
   CallBytes call_bytes_{kMaxCallBytes};
-  DigitServiceImpl service_{{.max_unanswered_images = 8,
-                             .max_unanswered_bytes = kMaxUnansweredBytes,
-                             .clock = &clock_},
+  DigitServiceImpl service_{{.max_unanswered_images = 8, .max_unanswered_bytes = kMaxUnansweredBytes, .clock = &clock_},
                             &call_bytes_,
                             &recognizer_,
                             &registry_,

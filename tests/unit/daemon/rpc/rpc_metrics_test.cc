@@ -55,7 +55,8 @@ class RpcMetricsTest : public DigitServiceTest {
 
   MetricRegistry metrics_;
   RpcMetrics rpc_metrics_{&metrics_};
-  DigitServiceImpl counted_{WithMetrics(&rpc_metrics_), &call_bytes_, &recognizer_, &registry_, &loader_, &corrections_, &trainings_};
+  DigitServiceImpl counted_{
+      WithMetrics(&rpc_metrics_), &call_bytes_, &recognizer_, &registry_, &loader_, &corrections_, &trainings_};
   std::unique_ptr<grpc::Server> counted_server_;
   std::shared_ptr<grpc::Channel> counted_channel_;
   std::unique_ptr<v1::DigitService::Stub> counted_stub_;

@@ -48,8 +48,8 @@ TEST_F(InferStreamTest, AnswersInOrderAndAnErrorIsAnAnswer) {
     stream->WritesDone();
   });
   for (int id = 0; id < kMessages; ++id) {
-    const char* const errors[] = {"INVALID_ARGUMENT: input 'pixels' has shape [-1,28,28]", "NOT_FOUND: ",
-                                  "INVALID_ARGUMENT: pixels[0]: no digit found"};
+    const char* const errors[] = {"INVALID_ARGUMENT: input 'pixels' has shape [-1,28,28]",
+                                  "NOT_FOUND: ", "INVALID_ARGUMENT: pixels[0]: no digit found"};
     if (id % 10 < 3 || id % 10 > 5) {
       ExpectAnswers(stream.get(), id, id);
       continue;

@@ -263,7 +263,9 @@ TEST_F(InferenceServiceTest, UnloadSaysWhatToDoInstead) {
 }
 
 TEST_F(InferenceServiceTest, LoadAndUnloadAreForAdmins) {
-  Serve({.authorizer = {.admin_token = "0123456789abcdef", .listens_on_loopback = true}});
+  InferenceServiceImpl::Options options;
+  options.authorizer.admin_token = "0123456789abcdef";
+  Serve(options);
   inference::RepositoryModelLoadResponse loaded;
   inference::RepositoryModelUnloadResponse unloaded;
   EXPECT_EQ(Call(&Stub::RepositoryModelLoad, {}, &loaded).error_code(), grpc::StatusCode::UNAUTHENTICATED);
@@ -277,7 +279,9 @@ TEST_F(InferenceServiceTest, LoadAndUnloadAreForAdmins) {
 TEST_F(InferenceServiceTest, EveryMethodIsCounted) {
   MetricRegistry metrics;
   RpcMetrics rpc_metrics(&metrics);
-  Serve({.metrics = &rpc_metrics});
+  InferenceServiceImpl::Options options;
+  options.metrics = &rpc_metrics;
+  Serve(options);
   const auto calls = [&](const std::string& method, const std::string& code) {
     return ValueOf(metrics, "digit_rpc_requests_total", {method, code});
   };

@@ -23,7 +23,8 @@ class OipTest : public ::testing::Test {
   void SetUp() override {
     InitImageLibrary();
     ASSERT_TRUE(registry_.Add("fake", "1", FakeModel(), absl::UnixEpoch()).ok());
-    Serve({});
+    const InferenceServiceImpl::Options options;
+    Serve(options);
   }
   void TearDown() override { server_->Shutdown(); }
 
@@ -56,8 +57,7 @@ class OipTest : public ::testing::Test {
   }
 
   FakeEngineFactory engines_;
-  std::unique_ptr<Pool> pool_ =
-      *Pool::Create({.max_batch_size = 4, .max_queued_images = 64, .engines = &engines_});
+  std::unique_ptr<Pool> pool_ = *Pool::Create({.max_batch_size = 4, .max_queued_images = 64, .engines = &engines_});
   ModelRegistry registry_{pool_.get()};
   DecodePool decode_pool_{{.threads = 1}};
   Recognizer recognizer_{{}, &registry_, &decode_pool_};

@@ -3,10 +3,12 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "base/retry_after.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "base/retry_after.h"
 #include "tests/support/fake_engine.h"
 #include "tests/unit/daemon/rpc/oip/tensors.h"
 
@@ -49,7 +51,7 @@ TEST(DecodeInferTest, FilesAreUsedWhereTheyAre) {
   const ModelInferRequest raw = ImagesRequest({"first", "", "third"});
   ModelInferRequest typed = RequestOf("images", "BYTES", {3});
   for (const char* file : {"first", "", "third"}) typed.mutable_inputs(0)->mutable_contents()->add_bytes_contents(file);
-  for (const ModelInferRequest* request : {&raw, &typed}) {
+  for (const ModelInferRequest* request : {&raw, &std::as_const(typed)}) {
     const absl::StatusOr<InferCall> call = Decode(*request);
     ASSERT_TRUE(call.ok()) << call.status();
     ASSERT_EQ(call->recognize.images.size(), 3u);
@@ -113,10 +115,23 @@ TEST(DecodeInferTest, UnsignedValuesAbove255AreRefused) {
 
 TEST(DecodeInferTest, EveryShapeThatIsNotOursIsRefused) {
   constexpr int64_t kMax = std::numeric_limits<int64_t>::max(), kMin = std::numeric_limits<int64_t>::min();
-  for (const std::vector<int64_t>& shape :
-       {std::vector<int64_t>{}, {1}, {28, 28}, {1, 784}, {1, 28, 27}, {1, 28, 28, 1}, {1, 3, 28, 28}, {1, 1, 1, 28, 28},
-        {0, 28, 28}, {-1, 28, 28}, {kMaxImages + 1, 28, 28}, {kMax, 28, 28}, {kMin, 28, 28}, {1, kMax, kMax},
-        {1, -28, -28}, {int64_t{1} << 32, 28, 28}, {int64_t{1} << 60, 1, 28, 28}}) {
+  for (const std::vector<int64_t>& shape : {std::vector<int64_t>{},
+                                            {1},
+                                            {28, 28},
+                                            {1, 784},
+                                            {1, 28, 27},
+                                            {1, 28, 28, 1},
+                                            {1, 3, 28, 28},
+                                            {1, 1, 1, 28, 28},
+                                            {0, 28, 28},
+                                            {-1, 28, 28},
+                                            {kMaxImages + 1, 28, 28},
+                                            {kMax, 28, 28},
+                                            {kMin, 28, 28},
+                                            {1, kMax, kMax},
+                                            {1, -28, -28},
+                                            {int64_t{1} << 32, 28, 28},
+                                            {int64_t{1} << 60, 1, 28, 28}}) {
     ModelInferRequest request = RequestOf("pixels", "UINT8", shape);
     request.add_raw_input_contents(PixelsOf(1));
     ExpectRefused(request, {"input 'pixels' has shape [", "[N,28,28] or [N,1,28,28] with N from 1 to 8"});
@@ -151,14 +166,14 @@ TEST(DecodeInferTest, DataMustBeAsLongAsTheShapeSays) {
   for (const size_t size : {0, 783, 785, 784 * 2}) {
     ModelInferRequest request = RequestOf("pixels", "UINT8", {1, 28, 28});
     request.add_raw_input_contents(std::string(size, 'x'));
-    ExpectRefused(request, {"has " + std::to_string(size) + " bytes in raw_input_contents", "[1,28,28]", "needs 784"});
+    ExpectRefused(request, {absl::StrCat("has ", size, " bytes in raw_input_contents"), "[1,28,28]", "needs 784"});
     ModelInferRequest floats = RequestOf("pixels", "FP32", {1, 28, 28});
     floats.add_raw_input_contents(std::string(4 * size + 1, '\0'));
     ExpectRefused(floats, {"needs 3136"});
     ModelInferRequest typed = RequestOf("pixels", "UINT8", {1, 28, 28});
     typed.mutable_inputs(0)->mutable_contents();
     for (size_t i = 0; i < size; ++i) typed.mutable_inputs(0)->mutable_contents()->add_uint_contents(1);
-    ExpectRefused(typed, {"has " + std::to_string(size) + " elements in uint_contents", "needs 784"});
+    ExpectRefused(typed, {absl::StrCat("has ", size, " elements in uint_contents"), "needs 784"});
   }
   ModelInferRequest typed = RequestOf("images", "BYTES", {2});
   typed.mutable_inputs(0)->mutable_contents()->add_bytes_contents("one");
@@ -170,13 +185,16 @@ TEST(DecodeInferTest, RawElementsMustEndWhereTheDataEnds) {
   for (size_t size = 0; size < good.size(); ++size) {
     ModelInferRequest request = RequestOf("images", "BYTES", {2});
     request.add_raw_input_contents(good.substr(0, size));
-    ExpectRefused(request, {"input 'images' ends after " + std::to_string(size) + " bytes", size < 9 ? "element 0" : "element 1"});
+    ExpectRefused(request,
+                  {absl::StrCat("input 'images' ends after ", size, " bytes"), size < 9 ? "element 0" : "element 1"});
   }
   ModelInferRequest longer = RequestOf("images", "BYTES", {2});
   longer.add_raw_input_contents(good + "x");
   ExpectRefused(longer, {"has 1 bytes in raw_input_contents beyond the 2 elements"});
   ModelInferRequest huge = RequestOf("images", "BYTES", {1});
-  huge.add_raw_input_contents("\xff\xff\xff\xff" "abc");
+  huge.add_raw_input_contents(
+      "\xff\xff\xff\xff"
+      "abc");
   ExpectRefused(huge, {"element 0, which should have 4294967295 bytes"});
 }
 
@@ -205,7 +223,7 @@ TEST(DecodeInferTest, ElementsInAFieldOfAnotherDatatypeAreRefused) {
     Contents* const contents = request.mutable_inputs(0)->mutable_contents();
     for (int i = 0; i < kImagePixels; ++i) contents->add_uint_contents(1);
     fill(contents);
-    ExpectRefused(request, {"input 'pixels' has " + name, "UINT8 belong in uint_contents"});
+    ExpectRefused(request, {absl::StrCat("input 'pixels' has ", name), "UINT8 belong in uint_contents"});
   }
 }
 
@@ -216,7 +234,7 @@ TEST(DecodeInferTest, ExactlyOneKnownInput) {
   ExpectRefused(two, {"has 2 inputs", "pixels or images"});
   ModelInferRequest unknown = PixelsRequest(1);
   unknown.mutable_inputs(0)->set_name(std::string(100, 'n'));
-  ExpectRefused(unknown, {"input '" + std::string(64, 'n') + "' is unknown", "pixels or images"});
+  ExpectRefused(unknown, {absl::StrCat("input '", std::string(64, 'n'), "' is unknown"), "pixels or images"});
 }
 
 TEST(DecodeInferTest, OutputsAreThoseAskedForOrAll) {
@@ -322,8 +340,8 @@ TEST(EncodeInferTest, EveryOutputHasItsTypeItsShapeAndItsElements) {
   EXPECT_EQ(response.id(), "my id");
   std::vector<std::string> heads;
   for (const auto& output : response.outputs()) {
-    std::string head = output.name() + " " + output.datatype();
-    for (int64_t dim : output.shape()) head += " " + std::to_string(dim);
+    std::string head = absl::StrCat(output.name(), " ", output.datatype());
+    for (int64_t dim : output.shape()) absl::StrAppend(&head, " ", dim);
     EXPECT_FALSE(output.has_contents());
     heads.push_back(head);
   }

@@ -36,14 +36,19 @@ constexpr char kProbabilities[] = "70726f626162696c6974696573";     // probabili
 constexpr char kClassification[] = "636c617373696669636174696f6e";  // classification
 
 TEST(WireTest, ModelInferRequestRaw) {
-  const std::string bytes = Hex(std::string("0a 05 ") + kMnist +                            // model_name = 1
-                                "12 01 33"                                                  // model_version = 2: "3"
-                                "1a 02 6137"                                                // id = 3: "a7"
-                                "22 0e 0a 07 74696d656f7574 12 03 10 88 27"                 // parameters = 4: timeout 5000
-                                "2a 14 0a 06 " + kPixels + "12 05 55494e5438 1a 03 011c1c"  // inputs = 5: UINT8 [1,28,28]
-                                "32 07 0a 05 " + kClass +                                   // outputs = 6
-                                "32 25 0a 0d " + kProbabilities + "12 14 0a 0e " + kClassification + "12 02 10 03"
-                                "3a 90 06") + PixelsOf(4);                                  // raw_input_contents = 7
+  const std::string bytes = Hex(std::string("0a 05 ") + kMnist +             // model_name = 1
+                                "12 01 33"                                   // model_version = 2: "3"
+                                "1a 02 6137"                                 // id = 3: "a7"
+                                "22 0e 0a 07 74696d656f7574 12 03 10 88 27"  // parameters = 4: timeout 5000
+                                "2a 14 0a 06 " +
+                                kPixels +
+                                "12 05 55494e5438 1a 03 011c1c"  // inputs = 5: UINT8 [1,28,28]
+                                "32 07 0a 05 " +
+                                kClass +  // outputs = 6
+                                "32 25 0a 0d " + kProbabilities + "12 14 0a 0e " + kClassification +
+                                "12 02 10 03"
+                                "3a 90 06") +
+                            PixelsOf(4);  // raw_input_contents = 7
   const auto request = Parsed<inference::ModelInferRequest>(bytes);
   const absl::StatusOr<InferCall> call = DecodeInfer(request, 1);
   ASSERT_TRUE(call.ok()) << call.status();
@@ -58,16 +63,20 @@ TEST(WireTest, ModelInferRequestRaw) {
 
 TEST(WireTest, ModelInferRequestTyped) {
   const std::string pixels = PixelsOf(4);  // below 128: one byte each as a varint too
-  const std::string tensor = Hex(std::string("0a 06 ") + kPixels + "12 05 55494e5438 1a 03 011c1c"
-                                 "2a 93 06 22 90 06") + pixels;  // contents = 5: uint_contents = 4, packed
+  const std::string tensor = Hex(std::string("0a 06 ") + kPixels +
+                                 "12 05 55494e5438 1a 03 011c1c"
+                                 "2a 93 06 22 90 06") +
+                             pixels;  // contents = 5: uint_contents = 4, packed
   ASSERT_EQ(tensor.size(), 810u);
   const absl::StatusOr<InferCall> typed =
       DecodeInfer(Parsed<inference::ModelInferRequest>(Hex("2a aa 06") + tensor), 1);
   ASSERT_TRUE(typed.ok()) << typed.status();
   EXPECT_EQ(typed->recognize.packed_pixels, pixels);
 
-  const std::string floats = Hex(std::string("0a 06 ") + kPixels + "12 04 46503332 1a 04 01011c1c"
-                                 "2a c3 18 32 c0 18") + std::string(3136, '\0');  // fp32_contents = 6
+  const std::string floats = Hex(std::string("0a 06 ") + kPixels +
+                                 "12 04 46503332 1a 04 01011c1c"
+                                 "2a c3 18 32 c0 18") +
+                             std::string(3136, '\0');  // fp32_contents = 6
   ASSERT_EQ(floats.size(), 3156u + 6);
   EXPECT_TRUE(DecodeInfer(Parsed<inference::ModelInferRequest>(Hex("2a da 18") + floats), 1).ok());
 
@@ -79,14 +88,15 @@ TEST(WireTest, ModelInferRequestTyped) {
 }
 
 TEST(WireTest, EveryFieldOfContentsAndParameters) {
-  Parsed<inference::InferTensorContents>(Hex("0a 01 01"                    // bool 1
-                                             "12 01 02"                    // int 2
-                                             "1a 01 03"                    // int64 3
-                                             "22 01 04"                    // uint 4
-                                             "2a 01 05"                    // uint64 5
-                                             "32 04 0000803f"              // fp32 6
-                                             "3a 08 000000000000f03f"      // fp64 7
-                                             "42 01 78"));                 // bytes 8
+  Parsed<inference::InferTensorContents>(
+      Hex("0a 01 01"                // bool 1
+          "12 01 02"                // int 2
+          "1a 01 03"                // int64 3
+          "22 01 04"                // uint 4
+          "2a 01 05"                // uint64 5
+          "32 04 0000803f"          // fp32 6
+          "3a 08 000000000000f03f"  // fp64 7
+          "42 01 78"));             // bytes 8
   for (const char* parameter : {"08 01", "10 05", "1a 01 78", "21 000000000000f03f", "28 05"}) {
     Parsed<inference::InferParameter>(Hex(parameter));
   }
@@ -108,12 +118,14 @@ TEST(WireTest, ModelInferResponse) {
   form.outputs = {{InferOutput::kClass}, {InferOutput::kLabel}};
   inference::ModelInferResponse response;
   ASSERT_TRUE(EncodeInfer(result, form, "a7", &response).ok());
-  const std::string bytes =
-      Hex(std::string("0a 05 ") + kMnist + "12 01 33 1a 02 6137"                   // model_name, model_version, id
-          "2a 11 0a 05 " + kClass + "12 05 494e543332 1a 01 01"                    // outputs = 5: INT32 [1]
-          "2a 11 0a 05 6c6162656c 12 05 4259544553 1a 01 01"                       // label BYTES [1]
-          "32 04 07000000"                                                         // raw_output_contents = 6
-          "32 05 01000000 37");
+  const std::string bytes = Hex(std::string("0a 05 ") + kMnist +
+                                "12 01 33 1a 02 6137"  // model_name, model_version, id
+                                "2a 11 0a 05 " +
+                                kClass +
+                                "12 05 494e543332 1a 01 01"                         // outputs = 5: INT32 [1]
+                                "2a 11 0a 05 6c6162656c 12 05 4259544553 1a 01 01"  // label BYTES [1]
+                                "32 04 07000000"                                    // raw_output_contents = 6
+                                "32 05 01000000 37");
   EXPECT_EQ(response.SerializeAsString(), bytes);
   Parsed<inference::ModelStreamInferResponse>(Hex("0a 03 626164 12 04 1a 02 6137"));  // error_message 1, response 2
 }
@@ -129,40 +141,43 @@ TEST(WireTest, ServerAndModel) {
   EXPECT_EQ(Parsed<inference::ModelStatisticsRequest>(name_and_version).version(), "3");
   EXPECT_EQ(Parsed<inference::ServerMetadataResponse>(Hex("0a 01 64 12 01 31 1a 01 65")).extensions(0), "e");
   const auto metadata = Parsed<inference::ModelMetadataResponse>(
-      Hex("0a 01 6d 12 01 33 1a 01 70"                                   // name 1, versions 2, platform 3
+      Hex("0a 01 6d 12 01 33 1a 01 70"                                           // name 1, versions 2, platform 3
           "22 19 0a 01 61 12 05 55494e5438 1a 0d ffffffffffffffffff01 1c 1c 01"  // inputs 4: shape [-1,28,28,1]
-          "2a 03 0a 01 62"                                               // outputs 5
-          "32 06 0a 01 6b 12 01 76"));                                   // properties 6
+          "2a 03 0a 01 62"                                                       // outputs 5
+          "32 06 0a 01 6b 12 01 76"));                                           // properties 6
   EXPECT_EQ(metadata.inputs(0).shape(0), -1);
   EXPECT_EQ(metadata.properties().at("k"), "v");
 }
 
 TEST(WireTest, ConfigAndStatistics) {
-  const auto config = Parsed<inference::ModelConfigResponse>(
-      Hex("0a 2b 0a 01 6d 12 01 70 20 8008"               // config 1: name 1, platform 2, max_batch_size 4: 1024
-          "2a 0b 0a 01 61 10 02 22 02 1c1c 40 01"         // input 5: data_type 2, dims 4, optional 8
-          "32 0b 0a 01 62 10 0b 1a 01 0a 22 01 6c"        // output 6: data_type 2, dims 3, label_filename 4
-          "5a 00 8a01 03 637075"))                        // dynamic_batching 11, backend 17
-                          .config();
+  const auto config =
+      Parsed<inference::ModelConfigResponse>(
+          Hex("0a 2b 0a 01 6d 12 01 70 20 8008"         // config 1: name 1, platform 2, max_batch_size 4: 1024
+              "2a 0b 0a 01 61 10 02 22 02 1c1c 40 01"   // input 5: data_type 2, dims 4, optional 8
+              "32 0b 0a 01 62 10 0b 1a 01 0a 22 01 6c"  // output 6: data_type 2, dims 3, label_filename 4
+              "5a 00 8a01 03 637075"))                  // dynamic_batching 11, backend 17
+          .config();
   EXPECT_EQ(config.max_batch_size(), 1024);
   EXPECT_EQ(config.input(0).data_type(), inference::TYPE_UINT8);
   EXPECT_EQ(config.output(0).data_type(), inference::TYPE_FP32);
   EXPECT_EQ(config.backend(), "cpu");
   EXPECT_EQ(inference::TYPE_INT32, 8);
   EXPECT_EQ(inference::TYPE_STRING, 13);
-  const auto statistics = Parsed<inference::ModelStatisticsResponse>(
-      Hex("0a 24 0a 01 6d 12 01 33 18 01 20 02 28 03"     // last_inference 3, inference_count 4, execution_count 5
-          "32 16 0a 04 08 05 10 06"                       // inference_stats 6: success 1 {count 1, ns 2}
-          "12 02 08 01 1a 04 08 05 10 07 2a 04 08 05 10 08"))  // fail 2, queue 3, compute_infer 5
-                              .model_stats(0);
+  const auto statistics =
+      Parsed<inference::ModelStatisticsResponse>(
+          Hex("0a 24 0a 01 6d 12 01 33 18 01 20 02 28 03"  // last_inference 3, inference_count 4, execution_count 5
+              "32 16 0a 04 08 05 10 06"                    // inference_stats 6: success 1 {count 1, ns 2}
+              "12 02 08 01 1a 04 08 05 10 07 2a 04 08 05 10 08"))  // fail 2, queue 3, compute_infer 5
+          .model_stats(0);
   EXPECT_EQ(statistics.execution_count(), 3u);
   EXPECT_EQ(statistics.inference_stats().compute_infer().ns(), 8u);
 }
 
 TEST(WireTest, Repository) {
   EXPECT_TRUE(Parsed<inference::RepositoryIndexRequest>(Hex("0a 01 72 10 01")).ready());
-  EXPECT_EQ(Parsed<inference::RepositoryIndexResponse>(Hex("0a 0c 0a 01 6d 12 01 33 1a 01 73 22 01 72")).models(0).state(),
-            "s");
+  EXPECT_EQ(
+      Parsed<inference::RepositoryIndexResponse>(Hex("0a 0c 0a 01 6d 12 01 33 1a 01 73 22 01 72")).models(0).state(),
+      "s");
   const std::string load = Hex(std::string("12 05 ") + kMnist + "1a 0e 0a 06 636f6e666967 12 04 1a 02 7b7d");
   EXPECT_EQ(Parsed<inference::RepositoryModelLoadRequest>(load).model_name(), "mnist") << "field 2, not 1";
   EXPECT_EQ(Parsed<inference::RepositoryModelLoadRequest>(load).parameters().at("config").string_param(), "{}");
