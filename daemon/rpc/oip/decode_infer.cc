@@ -66,15 +66,14 @@ absl::Status CheckContents(const Input& input, absl::string_view field, size_t c
       {"int64_contents", contents.int64_contents_size()},   {"uint_contents", contents.uint_contents_size()},
       {"uint64_contents", contents.uint64_contents_size()}, {"fp32_contents", contents.fp32_contents_size()},
       {"fp64_contents", contents.fp64_contents_size()},     {"bytes_contents", contents.bytes_contents_size()}};
+  int found = 0;
   for (const auto& [name, size] : sizes) {
-    if (name != field && size > 0) {
-      return Wrong(input, "has ", name, ", but elements of ", input.datatype(), " belong in ", field);
-    }
-    if (name == field && static_cast<size_t>(size) != count) {
-      return Wrong(input, "has ", size, " elements in ", field, ", but its shape ", ShapeOf(input), " needs ", count);
-    }
+    if (name == field) found = size;
+    if (name == field || size == 0) continue;
+    return Wrong(input, "has ", name, ", but elements of ", input.datatype(), " belong in ", field);
   }
-  return absl::OkStatus();
+  if (static_cast<size_t>(found) == count) return absl::OkStatus();
+  return Wrong(input, "has ", found, " elements in ", field, ", but its shape ", ShapeOf(input), " needs ", count);
 }
 
 absl::Status CheckRawSize(const Input& input, absl::string_view raw, size_t bytes) {
