@@ -277,7 +277,7 @@ absl::Status Daemon::LoadModels(absl::Time now) {
     return absl::NotFoundError(absl::StrCat("there is no model in '", config.model_dir, "': no NAME/N/model.pt"));
   }
   // The default folder is not made before there is something to keep.
-  if (!config.state_dir.empty()) registry.Save();
+  if (!config.state_dir.empty()) registry.Save().IgnoreError();  // the log says so
   return absl::OkStatus();
 }
 

@@ -7,8 +7,9 @@
 namespace digit {
 namespace {
 
-constexpr int kNice =
-    10;  // a tenth of a serving thread's share of a processor: much more would starve it on a busy machine
+// A tenth of a serving thread's share of a processor: much more would starve it on a busy machine.
+constexpr int kNice = 10;
+constexpr absl::Duration kSaveAgain = absl::Seconds(10);
 
 }  // namespace
 
@@ -18,6 +19,7 @@ ModelLoader::ModelLoader(Options options)
 ModelLoader::Loaded ModelLoader::Tell(const std::string& name, Loaded loaded) {
   if (options_.metrics != nullptr) options_.metrics->Count(*options_.registry, name, loaded);
   if (loaded.ok() && loaded->changed) options_.on_change();
+  SaveAgainUnlessSaved();
   return loaded;
 }
 
@@ -60,7 +62,8 @@ absl::StatusOr<ModelHandle> ModelLoader::Rollback(const std::string& name) {
   absl::StatusOr<ModelHandle> live = options_.registry->Rollback(name, options_.wall_time());
   if (!live.ok()) return live;
   options_.on_change();
-  options_.registry->Save();  // before the answer, so that it holds
+  options_.registry->Save().IgnoreError();  // before the answer, so that it holds; Describe() says when it does not
+  SaveAgainUnlessSaved();
   return live;
 }
 
@@ -68,7 +71,24 @@ void ModelLoader::RollbackFailing(const PlacedModel& placed, const absl::Status&
   if (!options_.registry->RollbackFailing(placed, why, options_.wall_time())) return;
   thread_.Soon([this] {
     options_.on_change();
-    options_.registry->Save();
+    options_.registry->Save().IgnoreError();
+    SaveAgainUnlessSaved();
+  });
+}
+
+void ModelLoader::SaveAgainUnlessSaved() {
+  if (options_.registry->is_saved()) return;
+  {
+    MutexLock lock(&mu_);
+    if (std::exchange(saves_again_, true)) return;
+  }
+  thread_.At(options_.clock->Now() + kSaveAgain, [this] {
+    {
+      MutexLock lock(&mu_);
+      saves_again_ = false;
+    }
+    options_.registry->Save().IgnoreError();
+    SaveAgainUnlessSaved();
   });
 }
 

@@ -50,11 +50,13 @@ class ModelLoader {
  private:
   using Loaded = absl::StatusOr<ModelRegistry::Reloaded>;
   Loaded Tell(const std::string& name, Loaded loaded);  // on_change, metrics
+  void SaveAgainUnlessSaved() ABSL_LOCKS_EXCLUDED(mu_);
   Loaded ReloadNow(const std::string& name, const ModelRegistry::ReloadOptions& options);
 
   const Options options_;
   Mutex mu_;
   std::set<std::string> waiting_ ABSL_GUARDED_BY(mu_);  // names that ReloadIfChanged() has queued
+  bool saves_again_ ABSL_GUARDED_BY(mu_) = false;       // a Save() is due, as the last one failed
   JobThread thread_;
 };
 

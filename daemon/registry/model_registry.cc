@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/log.h"
@@ -15,16 +16,18 @@ namespace {
 constexpr size_t kDigestVersionDigits = 12;
 constexpr absl::string_view kStable = "stable", kPrevious = "previous", kCandidate = "candidate";
 
-SavedVersion SavedOf(const LiveModel& model) {
-  return {.version = model.version, .identity = model.model->identity, .origin = model.origin};
-}
-
 absl::Status NoVersion(const LiveModel& live, const std::string& what) {
   return absl::FailedPreconditionError(
       absl::StrCat("model '", live.name, "' has ", what, "; live is '", live.version, "'"));
 }
 
 }  // namespace
+
+SavedVersion ModelRegistry::SavedOf(const LiveModel& model) {
+  SavedVersion saved{.version = model.version, .identity = model.model->identity, .origin = model.origin};
+  if (model.origin == Origin::kTrained) saved.stored = VersionNumber(ModelVersionOf(model.model->path, ""));
+  return saved;
+}
 
 ModelRegistry::ModelRegistry(Options options)
     : options_(std::move(options)),
@@ -37,39 +40,74 @@ ModelRegistry::ModelRegistry(Options options)
 
 absl::Status ModelRegistry::Restore() {
   if (store_ == nullptr) return absl::OkStatus();
+  store_->DropLeftovers();
   ASSIGN_OR_RETURN(SavedModels saved, store_->Load());
   MutexLock lock(&mu_);
   saved_ = std::move(saved);
   return absl::OkStatus();
 }
 
-void ModelRegistry::Save() {
-  if (store_ == nullptr) return;
+absl::Status ModelRegistry::Save() {
+  constexpr size_t kMaxUnsavedBytes = size_t{64} << 20;  // more is not kept in memory until it can be stored
+  if (store_ == nullptr) return absl::OkStatus();
   MutexLock one_at_a_time(&save_mu_);
   SavedModels models;
-  std::map<std::string, std::set<std::string>> kept;  // by name: the copies that are still needed
+  std::map<std::string, std::set<std::string>> needed;  // by name: the versions that are needed, by identity
+  std::map<std::string, std::set<int64_t>> needed_trained;
+  std::map<std::string, std::map<std::string, std::shared_ptr<const ModelFiles>>> unsaved;
   {
     MutexLock lock(&mu_);
-    for (const auto& [name, entry] : models_) {
+    for (auto& [name, entry] : models_) {
       SavedModel& saved = saved_[name];
       saved = {.live = SavedOf(*entry.live), .seen = entry.seen, .rejected = entry.rejected, .known = entry.known};
+      if (entry.previous != nullptr) saved.previous = SavedOf(*entry.previous);
       if (entry.candidate != nullptr) saved.candidate = SavedOf(*entry.candidate);
       for (const ModelHandle& model : {entry.live, entry.previous, entry.candidate}) {
-        if (model != nullptr) kept[name].insert(model->model->identity);
+        if (model == nullptr) continue;
+        needed[name].insert(model->model->identity);
+        needed_trained[name].insert(SavedOf(*model).stored);
       }
+      std::erase_if(entry.unsaved, [&, n = name](const auto& file) { return !needed[n].contains(file.first); });
+      unsaved[name] = entry.unsaved;
     }
     models = saved_;
   }
-  const absl::Status status = store_->Save(models);
-  if (!status.ok()) {
-    LogWarn("what is live will not survive a restart", {{"error", status}});
-    return;
+  absl::Status status;
+  for (const auto& [name, files] : unsaved) {
+    for (const auto& [identity, content] : files) {
+      const absl::Status kept = store_->KeepFile(name, identity, *content);
+      status.Update(kept);
+      if (!kept.ok() && content->bytes.size() <= kMaxUnsavedBytes) continue;
+      MutexLock lock(&mu_);
+      const auto found = models_.find(name);
+      if (found != models_.end()) found->second.unsaved.erase(identity);
+    }
   }
-  for (const auto& [name, identities] : kept) store_->DropKeptBut(name, identities);
+  status.Update(store_->Save(models));
+  if (status.ok()) {
+    for (const auto& [name, identities] : needed) store_->DropKeptBut(name, identities);
+    for (const auto& [name, numbers] : needed_trained) store_->DropTrainedBut(name, numbers);
+  } else {
+    LogWarn("what is live will not survive a restart", {{"error", status}});
+  }
+  MutexLock lock(&mu_);
+  not_saved_ = std::string(status.message());
+  return status;
+}
+
+bool ModelRegistry::is_saved() const {
+  MutexLock lock(&mu_);
+  return not_saved_.empty();
+}
+
+// Whether its version is a number that somebody gave it, and not the digits of its identity.
+bool ModelRegistry::IsNumbered(const LiveModel& model) {
+  return VersionNumber(model.version) > 0 && !absl::StartsWith(model.model->identity, model.version);
 }
 
 absl::Status ModelRegistry::MakeLive(const ModelHandle& model, const LiveModel& judged_against, absl::Time now) {
-  ModelHandle dropped;  // freed outside the lock
+  ModelHandle dropped, dropped_candidate;  // freed outside the lock, as is the shadow
+  std::shared_ptr<Shadow> shadow;
   MutexLock lock(&mu_);
   const auto found = models_.find(model->name);
   if (found == models_.end()) return absl::UnavailableError("the server is shutting down");
@@ -78,19 +116,27 @@ absl::Status ModelRegistry::MakeLive(const ModelHandle& model, const LiveModel& 
     return absl::AbortedError(absl::StrCat("model '", model->name, "' was rolled back while its new version was being ",
                                            "checked; the new one was compared with what is live no more. Try again"));
   }
-  if (entry.candidate != nullptr && entry.candidate->placed == model->placed) {
-    entry.candidate = nullptr;
-    entry.shadow = nullptr;
+  const std::string& identity = model->model->identity;
+  const auto is_the_same = [&](const ModelHandle& other) { return other->model->identity == identity; };
+  if (entry.candidate != nullptr && is_the_same(entry.candidate)) {
+    dropped_candidate = std::move(entry.candidate);
+    shadow = std::move(entry.shadow);
   }
-  std::erase_if(entry.others, [&](const ModelHandle& other) { return other->placed == model->placed; });
-  dropped = std::move(entry.previous);
-  if (dropped != nullptr && dropped->placed != model->placed && IsSelected(*dropped)) entry.others.push_back(dropped);
-  entry.previous = std::move(entry.live);
+  std::erase_if(entry.others, is_the_same);
+  if (!is_the_same(entry.live)) {
+    dropped = std::exchange(entry.previous, entry.live);
+    if (dropped != nullptr && !is_the_same(dropped) && IsSelected(*dropped)) entry.others.push_back(dropped);
+  }
   entry.live = model;
   entry.live_at = options_.clock->Now();
-  if (model->origin != Origin::kTrained || entry.path.empty()) entry.seen = model->model->identity;
-  if (VersionNumber(model->version) > 0) entry.known[model->version] = model->model->identity;
-  entry.rejected.clear();
+  if (model->origin != Origin::kTrained) entry.seen = identity;
+  if (IsNumbered(*model)) entry.known[model->version] = identity;
+  // A file has changed since; a folder's version stays what it is, and refused.
+  if (entry.path.empty()) {
+    entry.rejected.erase(identity);
+  } else {
+    entry.rejected.clear();
+  }
   SetRecord(&entry, RecordOf(model, "", now));
   return absl::OkStatus();
 }
@@ -104,7 +150,7 @@ absl::Status ModelRegistry::MakeCandidate(const ModelHandle& model, const std::s
   Entry& entry = found->second;
   dropped = std::exchange(entry.candidate, model);
   shadow = std::move(entry.shadow);
-  if (VersionNumber(model->version) > 0) entry.known[model->version] = model->model->identity;
+  if (IsNumbered(*model)) entry.known[model->version] = model->model->identity;
   SetRecord(&entry, RecordOf(model, reason, now));
   return absl::OkStatus();
 }
@@ -175,6 +221,7 @@ absl::Status ModelRegistry::Refuse(const std::string& name, VersionRecord record
   record.state = ModelState::kRefused;
   record.reason = std::string(why.message());
   Record(name, std::move(record));
+  Save().IgnoreError();  // a restart must neither bring it in nor miss what is live
   return why;
 }
 
@@ -268,6 +315,7 @@ absl::StatusOr<ModelDescription> ModelRegistry::Describe(absl::string_view name)
     }
     if (record.state == ModelState::kCandidate) record.shadow = entry->shadow;
     const bool is_live = model != nullptr && model == entry->live;
+    if (is_live && !not_saved_.empty()) record.reason = absl::StrCat("will not survive a restart: ", not_saved_);
     description.versions.insert(is_live ? description.versions.begin() : description.versions.end(), std::move(record));
   }
   return description;

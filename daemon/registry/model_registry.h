@@ -131,8 +131,11 @@ class ModelRegistry {
   // Copies of `share` (0..1) of the requests that name no version go to the candidate from now on; 0: none.
   absl::Status SetShadow(const std::string& name, double share) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Writes what is live to the state folder; a failure goes to the log.
-  void Save() ABSL_LOCKS_EXCLUDED(mu_, save_mu_);
+  // Writes what must survive a restart to the state folder. A failure goes to the log, and is said by Describe() of
+  // the live versions until a later Save() is OK.
+  absl::Status Save() ABSL_LOCKS_EXCLUDED(mu_, save_mu_);
+  // Whether the last Save() was OK.
+  bool is_saved() const ABSL_LOCKS_EXCLUDED(mu_);
 
   // Empty `name`: the default model; empty `version` or "stable": the live one; "previous": the one before;
   // "candidate". Any other is a version that is loaded. NOT_FOUND names what is missing.
@@ -168,8 +171,9 @@ class ModelRegistry {
     std::set<std::string> rejected;            // the same
     std::map<std::string, std::string> known;  // the same
     std::shared_ptr<Shadow> shadow;
-    std::shared_ptr<const ModelFiles> unsaved;  // what the live version was read from, until it is in the store
-    std::deque<VersionRecord> versions;         // newest first
+    // By identity: what versions that are needed after a restart were read from, until it is in the store.
+    std::map<std::string, std::shared_ptr<const ModelFiles>> unsaved;
+    std::deque<VersionRecord> versions;  // newest first
   };
   // A version that has been read, and parsed once.
   struct Read {
@@ -180,7 +184,8 @@ class ModelRegistry {
   // What is known of a name when a load of it begins.
   struct Before {
     std::string path;
-    ModelHandle live;  // null: the name is new
+    ModelHandle live;       // null: the name is new
+    std::string candidate;  // its identity; empty: there is none
     std::string seen;
     std::set<std::string> rejected;
     std::map<std::string, std::string> known;
@@ -200,7 +205,7 @@ class ModelRegistry {
   absl::StatusOr<Read> ReadSaved(const std::string& name, const SavedVersion& version) const;
   void Keep(const std::string& name, const ModelHandle& model, std::shared_ptr<const ModelFiles> files)
       ABSL_LOCKS_EXCLUDED(mu_);
-  void ShareTrained(const LiveModel& model) const;
+  ModelHandle ShareTrained(const ModelHandle& model, absl::Time now) ABSL_LOCKS_EXCLUDED(mu_);
 
   // model_registry_checks.cc
   absl::Status CheckKnown(const Model& model, const std::string& version, Origin origin,
@@ -211,16 +216,18 @@ class ModelRegistry {
     std::string version, identity;
     InferenceEngine& engine;
   };
-  absl::Status PassGate(const Candidate& candidate, const LiveModel& live, bool force, std::string* gate)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
-  absl::Status AskGate(const Candidate& candidate, const LiveModel& live, GateReport* report)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
+  // `was_asked`: false when it could not be, which says nothing of the candidate.
+  absl::Status PassGate(const Candidate& candidate, const LiveModel& live, bool force, std::string* gate,
+                        bool* was_asked) ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
+  absl::Status AskGate(const Candidate& candidate, const LiveModel& live, std::shared_ptr<const LabeledImages> images,
+                       GateReport* report) ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
   absl::StatusOr<std::vector<int>> LiveAnswers(const LiveModel& live,
                                                const std::shared_ptr<const LabeledImages>& images)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
   void Remember(GateAnswers answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
 
   // model_registry_loading.cc
+  static void LogLoaded(absl::string_view event, const LiveModel& model);
   absl::StatusOr<Before> Look(const std::string& name) const ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status LoadFirst(const std::string& name, const std::string& path, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
@@ -230,6 +237,13 @@ class ModelRegistry {
                            absl::StatusOr<Read> newest, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
   absl::Status LoadOne(const std::string& name, const std::string& path, Read read, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
+  void LoadPrevious(const std::string& name, const SavedVersion& version, absl::Time now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
+  absl::StatusOr<Reloaded> ReloadFrom(const std::string& name, const Before& before, absl::StatusOr<Read> read,
+                                      const std::string& path, const ReloadOptions& options, absl::Time now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
+  std::vector<int64_t> WorthATry(const std::string& name, const Before& before) const;
+  std::string VersionOf(const std::string& path, const Model& model, Origin origin) const;
   void LoadOthers(const std::string& name, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
   absl::StatusOr<Reloaded> BringIn(const std::string& name, const Before& before, Read read, const Entrance& entrance,
                                    absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
@@ -242,6 +256,8 @@ class ModelRegistry {
   absl::StatusOr<ModelHandle> FindVersion(const Entry& entry, absl::string_view version) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // ABORTED when what is live is not what the new version was judged against.
+  static SavedVersion SavedOf(const LiveModel& model);
+  static bool IsNumbered(const LiveModel& model);
   absl::Status MakeLive(const ModelHandle& model, const LiveModel& judged_against, absl::Time now)
       ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status MakeCandidate(const ModelHandle& model, const std::string& reason, absl::Time now)
@@ -267,6 +283,7 @@ class ModelRegistry {
   std::map<std::string, Entry, std::less<>> models_ ABSL_GUARDED_BY(mu_);
   SavedModels saved_ ABSL_GUARDED_BY(mu_);  // as read by Restore(), also of names that are not loaded
   std::string default_name_ ABSL_GUARDED_BY(mu_);
+  std::string not_saved_ ABSL_GUARDED_BY(mu_);  // why the last Save() failed; empty: it did not
 };
 
 // The folder's number for ".../NAME/3/model.pt", else the first 12 digits of the identity.

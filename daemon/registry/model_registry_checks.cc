@@ -35,10 +35,21 @@ absl::Status ModelRegistry::CheckReplaces(const Model& candidate, const LiveMode
       absl::StrJoin(after, ","), ") and not ", before.size(), " (", absl::StrJoin(before, ","), ")"));
 }
 
-absl::Status ModelRegistry::PassGate(const Candidate& candidate, const LiveModel& live, bool force, std::string* gate) {
+absl::Status ModelRegistry::PassGate(const Candidate& candidate, const LiveModel& live, bool force, std::string* gate,
+                                     bool* was_asked) {
+  const absl::StatusOr<std::shared_ptr<const LabeledImages>> images = options_.gate_images(live.name);
+  *was_asked = images.ok();
+  if (!images.ok()) {
+    const absl::Status why(images.status().code(),
+                           absl::StrCat("the gate cannot be asked: ", images.status().message()));
+    if (!force) return why;
+    *gate = absl::StrCat(why.message(), " (overruled)");
+    LogWarn("gate overruled", {{"model", live.name}, {"version", candidate.version}, {"gate", why}});
+    return absl::OkStatus();
+  }
   GateReport report;
-  const absl::Status verdict = AskGate(candidate, live, &report);
-  if (!verdict.ok() && report.images == 0) return verdict;  // it could not even be asked
+  const absl::Status verdict = AskGate(candidate, live, *images, &report);
+  if (!verdict.ok() && report.images == 0) return verdict;  // one of the two cannot answer
   *gate = report.ToString();
   if (verdict.ok() || !force) return verdict;
   absl::StrAppend(gate, " (overruled)");
@@ -46,9 +57,9 @@ absl::Status ModelRegistry::PassGate(const Candidate& candidate, const LiveModel
   return absl::OkStatus();
 }
 
-absl::Status ModelRegistry::AskGate(const Candidate& candidate, const LiveModel& live, GateReport* report) {
+absl::Status ModelRegistry::AskGate(const Candidate& candidate, const LiveModel& live,
+                                    std::shared_ptr<const LabeledImages> images, GateReport* report) {
   constexpr int kGenerated = 1000;
-  ASSIGN_OR_RETURN(std::shared_ptr<const LabeledImages> images, options_.gate_images(live.name));
   const bool has_labels = images != nullptr;
   if (!has_labels) {
     static const auto& generated =  // drawing them is slow, so it is done once, and only when they are needed

@@ -1,4 +1,5 @@
 // What the registry reads versions from, and what it keeps for a restart.
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -37,8 +38,8 @@ absl::StatusOr<ModelRegistry::Read> ModelRegistry::ReadNewest(const std::string&
 absl::StatusOr<ModelRegistry::Read> ModelRegistry::ReadSaved(const std::string& name,
                                                              const SavedVersion& version) const {
   if (version.origin == Origin::kFile) return Parse(store_->ReadKept(name, version.identity), version.origin);
-  const int64_t number = VersionNumber(version.version);
-  return version.origin == Origin::kFolder ? ReadFolder(name, number) : ReadTrained(name, number);
+  if (version.origin == Origin::kFolder) return ReadFolder(name, VersionNumber(version.version));
+  return ReadTrained(name, version.stored > 0 ? version.stored : VersionNumber(version.version));
 }
 
 absl::StatusOr<ModelFiles> ModelRegistry::ReadLive(const std::string& name) const {
@@ -46,14 +47,14 @@ absl::StatusOr<ModelFiles> ModelRegistry::ReadLive(const std::string& name) cons
   {
     MutexLock lock(&mu_);
     ASSIGN_OR_RETURN(const Entry* entry, FindEntry(name));
-    if (entry->unsaved != nullptr) return *entry->unsaved;
     live = entry->live;
+    const auto unsaved = entry->unsaved.find(live->model->identity);
+    if (unsaved != entry->unsaved.end()) return *unsaved->second;
   }
   absl::StatusOr<ModelFiles> files = ReadModelFiles(live->model->path);
   if (files.ok() && Sha256Hex(files->bytes) == live->model->sha256) return files;
   if (store_ != nullptr) {
-    absl::StatusOr<Read> kept =
-        ReadSaved(live->name, {.version = live->version, .identity = live->model->identity, .origin = live->origin});
+    absl::StatusOr<Read> kept = ReadSaved(live->name, SavedOf(*live));
     if (kept.ok() && kept->model.ok() && kept->model->sha256 == live->model->sha256) return *kept->files;
   }
   return absl::FailedPreconditionError(
@@ -63,41 +64,46 @@ absl::StatusOr<ModelFiles> ModelRegistry::ReadLive(const std::string& name) cons
 // After `model` has come in: whatever is needed to have it again after a restart. `files`: what it was read from; null:
 // it was loaded before.
 void ModelRegistry::Keep(const std::string& name, const ModelHandle& model, std::shared_ptr<const ModelFiles> files) {
-  std::vector<std::pair<std::string, std::shared_ptr<const ModelFiles>>> kept;
-  {
+  if (store_ == nullptr) return;
+  if (model->origin == Origin::kFile && files != nullptr) {
     MutexLock lock(&mu_);
     const auto found = models_.find(name);
-    if (found == models_.end()) return;
-    Entry& entry = found->second;
-    if (entry.unsaved != nullptr) {
-      const ModelHandle& started_with = entry.live == model ? entry.previous : entry.live;
-      if (started_with != nullptr) kept.emplace_back(started_with->model->identity, std::move(entry.unsaved));
-      entry.unsaved = nullptr;
-    }
+    if (found != models_.end()) found->second.unsaved[model->model->identity] = std::move(files);
   }
-  if (store_ == nullptr) return;
-  if (model->origin == Origin::kFile && files != nullptr) kept.emplace_back(model->model->identity, std::move(files));
-  for (const auto& [identity, content] : kept) {
-    const absl::Status status = store_->KeepFile(name, identity, *content);
-    if (!status.ok()) LogWarn("what is live will not survive a restart", {{"model", name}, {"error", status}});
-  }
-  const absl::StatusOr<ModelHandle> live = Find(name, "");
-  if (live.ok() && *live == model && model->origin == Origin::kTrained) ShareTrained(*model);
-  Save();
+  Save().IgnoreError();  // said by Describe()
 }
 
-// Others who watch the same version folders follow.
-void ModelRegistry::ShareTrained(const LiveModel& model) const {
-  const absl::StatusOr<Before> before = Look(model.name);
-  if (!before.ok() || !before->path.empty() || folders_.root().empty()) return;
-  const absl::StatusOr<ModelFiles> files = store_->trained().Read(model.name, VersionNumber(model.version));
-  absl::Status status = files.status();
-  if (status.ok()) {
-    status = WriteModelFolder(absl::StrCat(folders_.root(), "/", model.name, "/", model.version), *files);
+// What was trained here and is live goes to the version folders, so that others who watch them follow. There it gets
+// its number: a number that each of several servers gave by itself would be another version in each. Returns what is
+// live then.
+ModelHandle ModelRegistry::ShareTrained(const ModelHandle& model, absl::Time now) {
+  const absl::StatusOr<Before> before = Look(model->name);
+  if (model->origin != Origin::kTrained || !before.ok() || !before->path.empty() || folders_.root().empty()) {
+    return model;
   }
-  if (status.ok() || absl::IsAlreadyExists(status)) return;
-  LogWarn("what was trained here is not shared",
-          {{"model", model.name}, {"version", model.version}, {"error", status}});
+  const absl::StatusOr<ModelFiles> files = store_->trained().Read(model->name, SavedOf(*model).stored);
+  int64_t above = 0;
+  for (const auto& [version, identity] : before->known) above = std::max(above, VersionNumber(version));
+  const absl::StatusOr<int64_t> number =
+      files.ok() ? folders_.Add(model->name, above, *files) : absl::StatusOr<int64_t>(files.status());
+  if (!number.ok()) {
+    LogWarn("what was trained here is not shared",
+            {{"model", model->name}, {"version", model->version}, {"error", number.status()}});
+    return model;
+  }
+  auto shared = std::make_shared<LiveModel>(*model);
+  shared->version = absl::StrCat(*number);
+  shared->origin = Origin::kFolder;
+  ModelHandle dropped;  // freed outside the lock
+  MutexLock lock(&mu_);
+  const auto found = models_.find(model->name);
+  if (found == models_.end() || found->second.live != model) return model;
+  Entry& entry = found->second;
+  dropped = std::exchange(entry.live, shared);
+  entry.seen = shared->model->identity;
+  entry.known[shared->version] = shared->model->identity;
+  SetRecord(&entry, RecordOf(shared, "", now));
+  return shared;
 }
 
 }  // namespace digit

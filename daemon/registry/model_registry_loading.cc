@@ -14,18 +14,6 @@
 namespace digit {
 namespace {
 
-// What is larger is not kept in memory until it is in the store, and so does not survive a restart once its file has
-// been replaced.
-constexpr size_t kMaxUnsavedBytes = size_t{64} << 20;
-
-void LogLoaded(absl::string_view event, const LiveModel& model) {
-  LogInfo(event, {{"model", model.name},
-                  {"version", model.version},
-                  {"file", model.model->path},
-                  {"engine", model.placed->engine_name()},
-                  {"executors", absl::StrJoin(model.placed->executor_names(), ",")}});
-}
-
 absl::Status RefusedBefore(const std::string& path) {
   return absl::FailedPreconditionError(absl::StrCat("model '", path, "' was refused or rolled back before and has not ",
                                                     "changed since; force it to load it all the same"));
@@ -33,136 +21,23 @@ absl::Status RefusedBefore(const std::string& path) {
 
 }  // namespace
 
+void ModelRegistry::LogLoaded(absl::string_view event, const LiveModel& model) {
+  LogInfo(event, {{"model", model.name},
+                  {"version", model.version},
+                  {"file", model.model->path},
+                  {"engine", model.placed->engine_name()},
+                  {"executors", absl::StrJoin(model.placed->executor_names(), ",")}});
+}
+
 absl::StatusOr<ModelRegistry::Before> ModelRegistry::Look(const std::string& name) const {
   MutexLock lock(&mu_);
   ASSIGN_OR_RETURN(const Entry* entry, FindEntry(name));
   return Before{.path = entry->path,
                 .live = entry->live,
+                .candidate = entry->candidate == nullptr ? "" : entry->candidate->model->identity,
                 .seen = entry->seen,
                 .rejected = entry->rejected,
                 .known = entry->known};
-}
-
-absl::Status ModelRegistry::Load(const std::string& name, const std::string& path, absl::Time now) {
-  MutexLock one_at_a_time(&reload_mu_);
-  return LoadFirst(name, path, now);
-}
-
-absl::Status ModelRegistry::LoadFirst(const std::string& name, const std::string& path, absl::Time now) {
-  RETURN_IF_ERROR(CheckModelName(name));
-  std::optional<SavedModel> saved;
-  {
-    MutexLock lock(&mu_);
-    if (models_.contains(name)) return absl::AlreadyExistsError(absl::StrCat("model '", name, "' is given twice"));
-    const auto found = saved_.find(name);
-    if (found != saved_.end()) saved = found->second;
-  }
-  absl::StatusOr<Read> newest = ReadNewest(name, path);
-  RETURN_IF_ERROR(saved.has_value() ? LoadAsSaved(name, path, *saved, std::move(newest), now)
-                                    : LoadNewest(name, path, std::move(newest), now));
-  LoadOthers(name, now);
-  return absl::OkStatus();
-}
-
-// What the file holds, or the highest version folder that is sound.
-absl::Status ModelRegistry::LoadNewest(const std::string& name, const std::string& path, absl::StatusOr<Read> newest,
-                                       absl::Time now) {
-  absl::Status status = newest.ok() ? LoadOne(name, path, *std::move(newest), now) : newest.status();
-  if (!path.empty()) return status;
-  const VersionPolicy& policy = PolicyOf(name);
-  std::vector<int64_t> versions = folders_.Versions(name);
-  if (policy.kind != VersionPolicy::Kind::kLatest) versions = policy.Select(versions);
-  while (!status.ok() && !versions.empty()) {
-    LogError("model refused", {{"model", name}, {"version", absl::StrCat(versions.back())}, {"error", status}});
-    versions.pop_back();
-    if (versions.empty()) break;
-    absl::StatusOr<Read> read = ReadFolder(name, versions.back());
-    status = read.ok() ? LoadOne(name, path, *std::move(read), now) : read.status();
-  }
-  return status;
-}
-
-// What was live before the restart, unless the file has changed since or is gone.
-absl::Status ModelRegistry::LoadAsSaved(const std::string& name, const std::string& path, const SavedModel& saved,
-                                        absl::StatusOr<Read> newest, absl::Time now) {
-  const absl::Status sound = newest.ok() ? newest->model.status() : newest.status();
-  const std::string identity = sound.ok() ? newest->model->identity : "";
-  const bool is_live = identity == saved.live.identity;
-  const bool gone = absl::IsNotFound(newest.status()) && !path.empty();  // somebody wants it gone
-  const bool changed = sound.ok() && !is_live && identity != saved.seen && !saved.rejected.contains(identity);
-  if (gone || changed) return LoadNewest(name, path, std::move(newest), now);
-  if (is_live) {
-    RETURN_IF_ERROR(LoadNewest(name, path, std::move(newest), now));
-  } else {
-    if (!sound.ok()) LogError("model refused", {{"model", name}, {"error", sound}});
-    absl::StatusOr<Read> read = ReadSaved(name, saved.live);
-    const absl::Status status = read.ok() ? LoadOne(name, path, *std::move(read), now) : read.status();
-    if (!status.ok()) {
-      LogError("what was live before the restart cannot be loaded",
-               {{"model", name}, {"version", saved.live.version}, {"error", status}});
-      return LoadNewest(name, path, std::move(newest), now);
-    }
-  }
-  {
-    MutexLock lock(&mu_);
-    Entry& entry = models_.find(name)->second;
-    if (entry.live->model->identity != saved.live.identity) return absl::OkStatus();  // a lower version folder
-    entry.seen = saved.seen;
-    entry.rejected = saved.rejected;
-  }
-  if (!saved.candidate.has_value()) return absl::OkStatus();
-  absl::StatusOr<Read> read = ReadSaved(name, *saved.candidate);
-  absl::Status status = read.status();
-  if (status.ok()) {
-    ASSIGN_OR_RETURN(const Before before, Look(name));
-    status = BringIn(name, before, *std::move(read), {.candidate = true}, now).status();
-  }
-  if (!status.ok()) {
-    LogError("the candidate of before the restart cannot be loaded", {{"model", name}, {"error", status}});
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ModelRegistry::LoadOne(const std::string& name, const std::string& path, Read read, absl::Time now) {
-  std::map<std::string, std::string> known;
-  {
-    MutexLock lock(&mu_);
-    const auto saved = saved_.find(name);
-    if (saved != saved_.end()) known = saved->second.known;
-  }
-  RETURN_IF_ERROR(read.model.status());
-  Model& model = *read.model;
-  const std::string version = ModelVersionOf(model.path, model.identity);
-  RETURN_IF_ERROR(CheckKnown(model, version, read.origin, known));
-  const std::string identity = model.identity;
-  ASSIGN_OR_RETURN(ModelHandle live, MakeVersion(name, version, std::move(model), read.origin, {}, now));
-  LogLoaded("model live", *live);
-  MutexLock lock(&mu_);
-  Entry& entry = models_[name];
-  entry.path = path;
-  entry.seen = identity;
-  entry.known = std::move(known);
-  if (VersionNumber(version) > 0) entry.known[version] = identity;
-  const bool is_given = read.files->path == path;  // else it is in the store, or in a folder that is not replaced
-  if (store_ != nullptr && is_given && read.files->bytes.size() <= kMaxUnsavedBytes) entry.unsaved = read.files;
-  entry.live = std::move(live);
-  entry.live_at = options_.clock->Now();
-  SetRecord(&entry, RecordOf(entry.live, "", now));
-  if (default_name_.empty()) default_name_ = name;
-  return absl::OkStatus();
-}
-
-absl::Status ModelRegistry::Add(const std::string& name, const std::string& version, Model model, absl::Time now) {
-  RETURN_IF_ERROR(CheckModelName(name));
-  ASSIGN_OR_RETURN(ModelHandle live, MakeVersion(name, version, std::move(model), Origin::kFile, {}, now));
-  MutexLock lock(&mu_);
-  if (models_.contains(name)) return absl::AlreadyExistsError(absl::StrCat("model '", name, "' is given twice"));
-  Entry& entry = models_[name];
-  entry.path = live->model->path;
-  entry.live = std::move(live);
-  SetRecord(&entry, RecordOf(entry.live, "", now));
-  if (default_name_.empty()) default_name_ = name;
-  return absl::OkStatus();
 }
 
 void ModelRegistry::LoadOthers(const std::string& name, absl::Time now) {
@@ -225,7 +100,10 @@ absl::StatusOr<ModelHandle> ModelRegistry::MakeVersion(const std::string& name, 
     absl::string_view reason = placed.status().message();
     while (absl::ConsumePrefix(&reason, prefix)) {  // an engine that is made from the file names it already
     }
-    return absl::Status(placed.status().code(), absl::StrCat(prefix, reason));
+    // An engine that fails at a model that is tried is no fault of the server.
+    const absl::StatusCode code = placed.status().code();
+    return absl::Status(code == absl::StatusCode::kInternal ? absl::StatusCode::kFailedPrecondition : code,
+                        absl::StrCat(prefix, reason));
   }
   made->placed = *std::move(placed);
   made->answers = std::make_shared<AnswerCounters>(made->placed->num_classes());
@@ -240,30 +118,72 @@ absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::Reload(const std::string&
     if (!CheckModelName(name).ok() || folders_.Versions(name).empty()) return before.status();
     RETURN_IF_ERROR(LoadFirst(name, "", now));
     ASSIGN_OR_RETURN(ModelHandle live, Find(name, ""));
-    Save();
+    Save().IgnoreError();
     return Reloaded{.live = std::move(live), .changed = true};
   }
   const std::string& model_name = before->live->name;
-  absl::StatusOr<Read> read = ReadNewest(model_name, before->path);
-  RETURN_IF_ERROR(read.status());
-  const std::string identity = read->model.ok() ? read->model->identity : "";  // else BringIn() says why
-  const Reloaded unchanged{.live = before->live};
-  if (identity == before->live->model->identity) {
-    LoadOthers(model_name, now);
-    return unchanged;
+  absl::StatusOr<Reloaded> reloaded = absl::NotFoundError("");
+  if (!before->path.empty()) {
+    reloaded = ReloadFrom(model_name, *before, ReadNewest(model_name, before->path), before->path, options, now);
+  } else {
+    const std::vector<int64_t> versions = WorthATry(model_name, *before);
+    if (versions.empty()) return ReadNewest(model_name, "").status();
+    for (const int64_t version : versions) {
+      absl::StatusOr<Reloaded> tried = ReloadFrom(model_name, *before, ReadFolder(model_name, version),
+                                                  folders_.PathOf(model_name, version), options, now);
+      const bool changed = tried.ok() && tried->changed;
+      if (changed || version == versions.front()) reloaded = std::move(tried);  // else the highest one's is told
+      if (changed || options.force || options.candidate) break;
+    }
   }
+  if (reloaded.ok()) LoadOthers(model_name, now);
+  return reloaded;
+}
+
+// The version folders that may become live, in the order in which they are tried: the highest, then, should it be
+// refused, lower ones that are newer than all that have been loaded.
+std::vector<int64_t> ModelRegistry::WorthATry(const std::string& name, const Before& before) const {
+  int64_t newest_known = 0;
+  for (const auto& [version, identity] : before.known) newest_known = std::max(newest_known, VersionNumber(version));
+  std::vector<int64_t> versions = folders_.Versions(name);
+  const VersionPolicy& policy = PolicyOf(name);
+  if (policy.kind != VersionPolicy::Kind::kLatest) versions = policy.Select(versions);
+  std::reverse(versions.begin(), versions.end());
+  const auto end = std::find_if(versions.begin() + (versions.empty() ? 0 : 1), versions.end(),
+                                [&](int64_t version) { return version <= newest_known; });
+  versions.erase(end, versions.end());
+  return versions;
+}
+
+absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::ReloadFrom(const std::string& name, const Before& before,
+                                                                  absl::StatusOr<Read> read, const std::string& path,
+                                                                  const ReloadOptions& options, absl::Time now) {
+  if (!read.ok()) {
+    VersionRecord record{.version = "unread", .path = path, .since = now};
+    record.unreadable = true;
+    return Refuse(name, std::move(record), read.status());
+  }
+  const std::string identity = read->model.ok() ? read->model->identity : "";  // else BringIn() says why
+  const Reloaded unchanged{.live = before.live};
+  if (identity == before.live->model->identity) return unchanged;
   if (!options.force && !options.candidate) {
-    if (before->rejected.contains(identity)) {
+    if (before.rejected.contains(identity)) {
       if (options.automatic) return unchanged;
       return RefusedBefore(read->files->path);
     }
-    if (identity == before->seen) return unchanged;
+    if (identity == before.seen) return unchanged;
+    // Somebody asked for a candidate: whoever watches the file must not make it live.
+    if (options.automatic && !identity.empty() && identity == before.candidate) return unchanged;
   }
-  ASSIGN_OR_RETURN(Reloaded reloaded,
-                   BringIn(model_name, *before, *std::move(read),
-                           {.force = options.force && !options.candidate, .candidate = options.candidate}, now));
-  LoadOthers(model_name, now);
-  return reloaded;
+  return BringIn(name, before, *std::move(read),
+                 {.force = options.force && !options.candidate, .candidate = options.candidate}, now);
+}
+
+// The number of a version is its folder's; what was trained here has one of its own only for a model of a file, for
+// folders may be shared with others who train.
+std::string ModelRegistry::VersionOf(const std::string& path, const Model& model, Origin origin) const {
+  const bool is_private = origin == Origin::kTrained && path.empty() && !folders_.root().empty();
+  return ModelVersionOf(is_private ? "" : model.path, model.identity);
 }
 
 absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::BringIn(const std::string& name, const Before& before, Read read,
@@ -272,17 +192,24 @@ absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::BringIn(const std::string
   VersionRecord record{.path = read.files->path, .state = ModelState::kLoading, .since = now};
   record.sha256 = model.ok() ? model->sha256 : Sha256Hex(read.files->bytes);
   record.identity = model.ok() ? model->identity : record.sha256;
-  record.version = ModelVersionOf(record.path, record.identity);
+  record.version =
+      model.ok() ? VersionOf(before.path, *model, read.origin) : ModelVersionOf(record.path, record.identity);
   if (!model.ok()) {
     record.unreadable = true;
     return Refuse(name, std::move(record), model.status());
   }
   Record(name, record);
-  absl::Status status = CheckKnown(*model, record.version, read.origin, before.known);
+  absl::Status status = digests_.Check(model->sha256, model->path);
+  if (!status.ok()) {
+    record.unreadable = true;  // the list may grow
+    return Refuse(name, std::move(record), status);
+  }
+  status = CheckKnown(*model, record.version, read.origin, before.known);
   if (status.ok()) status = CheckReplaces(*model, *before.live);
   if (!status.ok()) return Refuse(name, std::move(record), status);
 
   Reloaded reloaded{.live = before.live, .changed = true};
+  bool was_asked = true;
   Pool::PlaceOptions place;
   place.on_check = [&] {
     record.state = ModelState::kChecking;
@@ -294,7 +221,7 @@ absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::BringIn(const std::string
   };
   place.accept = [&](InferenceEngine& engine) ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_) {
     const absl::Status verdict =
-        PassGate({record.version, record.identity, engine}, *before.live, entrance.force, &reloaded.gate);
+        PassGate({record.version, record.identity, engine}, *before.live, entrance.force, &reloaded.gate, &was_asked);
     if (verdict.ok() || reloaded.gate.empty()) return verdict;
     if (!entrance.candidate && !entrance.candidate_if_refused) return verdict;
     reloaded.refused = std::string(verdict.message());
@@ -306,11 +233,13 @@ absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::BringIn(const std::string
   if (status.ok()) {
     status = becomes_candidate ? MakeCandidate(*made, reloaded.refused, now) : MakeLive(*made, *before.live, now);
   }
-  if (absl::IsAborted(status)) record.unreadable = true;  // no verdict on the file
+  // No verdict on the file:
+  if (!was_asked || absl::IsAborted(status) || absl::IsResourceExhausted(status)) record.unreadable = true;
   if (!status.ok()) return Refuse(name, std::move(record), status);
-  LogLoaded(becomes_candidate ? "model is a candidate" : "model reloaded", **made);
-  (becomes_candidate ? reloaded.candidate : reloaded.live) = *made;
-  Keep(name, *made, std::move(read.files));
+  const ModelHandle entered = becomes_candidate ? *made : ShareTrained(*made, now);
+  LogLoaded(becomes_candidate ? "model is a candidate" : "model reloaded", *entered);
+  (becomes_candidate ? reloaded.candidate : reloaded.live) = entered;
+  Keep(name, entered, std::move(read.files));
   return reloaded;
 }
 
@@ -325,21 +254,22 @@ absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::PromoteVersion(const std:
     const int64_t number = VersionNumber(version);
     absl::StatusOr<Read> read = loaded.status();
     if (number > 0 && before.path.empty()) read = ReadFolder(model_name, number);
-    if (number > 0 && !read.ok() && store_ != nullptr) read = ReadTrained(model_name, number);
+    if (number > 0 && !before.path.empty() && store_ != nullptr) read = ReadTrained(model_name, number);
     if (!read.ok()) return absl::IsNotFound(read.status()) ? loaded.status() : read.status();
     return BringIn(model_name, before, *std::move(read), {.force = force}, now);
   }
-  if (*loaded == before.live) return Reloaded{.live = before.live};
+  if ((*loaded)->model->identity == before.live->model->identity) return Reloaded{.live = before.live};
   ASSIGN_OR_RETURN(const std::unique_ptr<InferenceEngine> engine, pool_->MakeEngine(*(*loaded)->model));
   Reloaded reloaded{.changed = true};
-  RETURN_IF_ERROR(
-      PassGate({(*loaded)->version, (*loaded)->model->identity, *engine}, *before.live, force, &reloaded.gate));
+  bool was_asked = true;
+  RETURN_IF_ERROR(PassGate({(*loaded)->version, (*loaded)->model->identity, *engine}, *before.live, force,
+                           &reloaded.gate, &was_asked));
   auto promoted = std::make_shared<LiveModel>(**loaded);
   promoted->live_since = now;
   RETURN_IF_ERROR(MakeLive(promoted, *before.live, now));
-  LogLoaded("model promoted", *promoted);
-  reloaded.live = promoted;
-  Keep(model_name, promoted, nullptr);
+  reloaded.live = ShareTrained(promoted, now);
+  LogLoaded("model promoted", *reloaded.live);
+  Keep(model_name, reloaded.live, nullptr);
   return reloaded;
 }
 
@@ -352,9 +282,9 @@ absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::Publish(const std::string
   ASSIGN_OR_RETURN(const ModelFiles files, ReadModelFiles(path));
   RETURN_IF_ERROR(LoadModel(files).status());  // what is not sound is not stored
   int64_t above = 0;
-  for (const auto& [version, identity] : before.known) above = std::max(above, VersionNumber(version));
-  const std::vector<int64_t> versions = folders_.Versions(model_name);
-  if (!versions.empty()) above = std::max(above, versions.back());
+  if (!before.path.empty()) {
+    for (const auto& [version, identity] : before.known) above = std::max(above, VersionNumber(version));
+  }
   ASSIGN_OR_RETURN(const int64_t number, store_->AddTrained(model_name, above, files));
   const Entrance entrance{.force = promote == Promote::kAlways,
                           .candidate = promote == Promote::kNever,

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -27,7 +28,10 @@ const char* NameOf(Origin origin) {
 }
 
 json::value ToJson(const SavedVersion& version) {
-  return {{"version", version.version}, {"identity", version.identity}, {"origin", NameOf(version.origin)}};
+  json::object object = {
+      {"version", version.version}, {"identity", version.identity}, {"origin", NameOf(version.origin)}};
+  if (version.stored > 0) object["stored"] = version.stored;
+  return object;
 }
 
 // The parts of the file are looked up by name; a wrong type throws, which ParseSavedModels() catches.
@@ -40,12 +44,14 @@ SavedVersion VersionOf(const json::value& value) {
   for (const Origin known : {Origin::kFile, Origin::kFolder, Origin::kTrained}) {
     if (origin == NameOf(known)) version.origin = known;
   }
+  if (const json::value* stored = object.if_contains("stored")) version.stored = stored->as_int64();
   return version;
 }
 
 SavedModel ModelOf(const json::value& value) {
   const json::object& object = value.as_object();
   SavedModel model{.live = VersionOf(object.at("live")), .seen = StringAt(object, "seen")};
+  if (const json::value* previous = object.if_contains("previous")) model.previous = VersionOf(*previous);
   if (const json::value* candidate = object.if_contains("candidate")) model.candidate = VersionOf(*candidate);
   for (const json::value& identity : object.at("rejected").as_array()) {
     model.rejected.insert(identity.as_string().c_str());
@@ -62,6 +68,7 @@ std::string FormatSavedModels(const SavedModels& models) {
   json::object by_name;
   for (const auto& [name, model] : models) {
     json::object object = {{"live", ToJson(model.live)}, {"seen", model.seen}};
+    if (model.previous.has_value()) object["previous"] = ToJson(*model.previous);
     if (model.candidate.has_value()) object["candidate"] = ToJson(*model.candidate);
     json::array rejected(model.rejected.begin(), model.rejected.end());
     json::object known;
@@ -129,6 +136,32 @@ void ModelStore::DropKeptBut(const std::string& name, const std::set<std::string
     if (!keep.contains(entry.path().filename().string())) dropped.push_back(entry.path());
   }
   for (const std::filesystem::path& path : dropped) std::filesystem::remove_all(path, error);
+}
+
+void ModelStore::DropTrainedBut(const std::string& name, const std::set<int64_t>& needed) {
+  constexpr size_t kNewest = 20;
+  std::vector<int64_t> versions = trained_.Versions(name);
+  if (versions.size() <= kNewest) return;
+  versions.resize(versions.size() - kNewest);
+  for (const int64_t version : versions) {
+    if (needed.contains(version)) continue;
+    std::error_code ignored;
+    std::filesystem::remove_all(std::filesystem::path(trained_.PathOf(name, version)).parent_path(), ignored);
+  }
+}
+
+void ModelStore::DropLeftovers() {
+  std::vector<std::filesystem::path> dropped;
+  for (const char* part : {"models", "files"}) {
+    std::error_code error;
+    for (const auto& name : std::filesystem::directory_iterator(folder_->path() + "/" + part, error)) {
+      for (const auto& entry : std::filesystem::directory_iterator(name.path(), error)) {
+        if (absl::StartsWith(entry.path().filename().string(), kUnfinished)) dropped.push_back(entry.path());
+      }
+    }
+  }
+  std::error_code ignored;
+  for (const std::filesystem::path& path : dropped) std::filesystem::remove_all(path, ignored);
 }
 
 absl::StatusOr<int64_t> ModelStore::AddTrained(const std::string& name, int64_t above, const ModelFiles& files) {

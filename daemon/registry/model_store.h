@@ -23,15 +23,16 @@ struct SavedVersion {
   std::string version;
   std::string identity;  // Model::identity
   Origin origin = Origin::kFile;
+  int64_t stored = 0;  // kTrained: its number in models/NAME
 
   friend bool operator==(const SavedVersion&, const SavedVersion&) = default;
 };
 
 struct SavedModel {
   SavedVersion live;
-  std::optional<SavedVersion> candidate;
+  std::optional<SavedVersion> previous, candidate;
   std::string seen;                          // identity of what the file, or the newest folder, held when it went live
-  std::set<std::string> rejected;            // identities that were refused or rolled back since
+  std::set<std::string> rejected;            // identities that were refused or rolled back, and must not come in again
   std::map<std::string, std::string> known;  // identity of every version folder that was ever loaded, by its number
 
   friend bool operator==(const SavedModel&, const SavedModel&) = default;
@@ -59,6 +60,10 @@ class ModelStore {
 
   absl::StatusOr<int64_t> AddTrained(const std::string& name, int64_t above, const ModelFiles& files);
   const VersionFolders& trained() const { return trained_; }
+  // Removes the versions of the model that were trained but the newest ones and `needed`.
+  void DropTrainedBut(const std::string& name, const std::set<int64_t>& needed);
+  // Removes what a crash left half written.
+  void DropLeftovers();
 
  private:
   std::string KeptFolder(const std::string& name, const std::string& identity) const;

@@ -126,8 +126,7 @@ absl::Status WriteModelFolder(const std::string& folder, const ModelFiles& files
   std::error_code error;
   std::filesystem::create_directories(parent, error);
   if (error) return ErrnoStatus(error.value(), "create folder", parent.string());
-  // Its name begins with a dot, so that nobody takes it for a version; a crash may leave it.
-  std::string temporary = absl::StrCat((parent / ".new.XXXXXX").string());
+  std::string temporary = absl::StrCat((parent / kUnfinished).string(), "XXXXXX");  // nobody takes that for a version
   if (::mkdtemp(temporary.data()) == nullptr) return ErrnoStatus(errno, "create folder", temporary);
   const absl::Cleanup cleanup = [&temporary] {
     std::error_code ignored;

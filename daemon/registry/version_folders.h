@@ -47,6 +47,9 @@ class VersionFolders {
   const std::string root_;
 };
 
+// How the names of folders begin that are not finished yet; a crash may leave one.
+inline constexpr char kUnfinished[] = ".new.";
+
 // OK when `name` matches [a-z0-9][a-z0-9._-]{0,63}, else INVALID_ARGUMENT saying so.
 absl::Status CheckModelName(absl::string_view name);
 

@@ -49,6 +49,16 @@ TEST_F(CandidateTest, IsPromotedAndTheOldOneIsKept) {
   EXPECT_EQ(*registry_.Rollback("", kNow), first_);
 }
 
+TEST_F(CandidateTest, IsNotMadeLiveByWhoeverWatchesItsFile) {
+  LoadCandidate(Shifted(1));
+  EXPECT_FALSE(Reload({.automatic = true})->changed);
+  EXPECT_EQ(*registry_.Find("", ""), first_);
+  ASSERT_TRUE(Reload()->changed);  // somebody asks for it
+  EXPECT_EQ(registry_.Find("", "candidate").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(*registry_.Find("", "previous"), first_);
+  EXPECT_EQ(*registry_.Rollback("", kNow), first_);
+}
+
 TEST_F(CandidateTest, GetsCopiesOfTheShareAndItsAnswersAreCompared) {
   EXPECT_EQ(registry_.SetShadow("", 0.5).code(), absl::StatusCode::kFailedPrecondition);
   LoadCandidate(Sevens());

@@ -98,6 +98,27 @@ TEST_F(ReloadTest, WhatIsLiveIsAskedByTheGateOnlyOnce) {
   EXPECT_EQ(rests, 30);
 }
 
+TEST_F(ReloadTest, WhatTheGateCouldNotJudgeIsNotHeldAgainstTheFile) {
+  absl::StatusOr<std::shared_ptr<const LabeledImages>> images = absl::NotFoundError("no pictures");
+  ModelRegistry registry({.pool = pool_.get(), .gate_images = [&](const std::string&) { return images; }});
+  ASSERT_TRUE(registry.Load("mnist", path(), kNow).ok());
+  Write(Shifted(1));
+  EXPECT_THAT(std::string(registry.Reload("", {}, kNow).status().message()), HasSubstr("the gate cannot be asked"));
+  images = nullptr;
+  EXPECT_TRUE(registry.Reload("", {}, kNow)->changed);
+  images = absl::NotFoundError("no pictures");
+  Write(Shifted(2));
+  EXPECT_TRUE(registry.Reload("", {.force = true}, kNow)->changed);
+}
+
+TEST_F(ReloadTest, AFileThatCannotBeReadIsSaid) {
+  std::filesystem::remove(path());
+  std::filesystem::create_directory(path());
+  EXPECT_FALSE(Reload({.automatic = true}).ok());
+  EXPECT_EQ(StateOf(1), "refused");
+  EXPECT_EQ(registry_.Describe("")->versions.at(1).path, path());
+}
+
 TEST_F(ReloadTest, WeightsThatAreNotFiniteAreRefused) {
   tensors_[0].values[0] = std::numeric_limits<float>::quiet_NaN();
   Write(WriteStateDict(tensors_));

@@ -28,7 +28,8 @@ class RestartTest : public RegistryTest {
   }
   void Begin() {
     state_ = std::make_unique<StateFolder>((folder_ / "state").string());
-    ModelRegistry::Options options{.pool = pool_.get(), .model_dir = model_dir_, .state = state_.get()};
+    ModelRegistry::Options options{
+        .pool = pool_.get(), .model_dir = model_dir_, .policies = policies_, .state = state_.get()};
     models_ = std::make_unique<ModelRegistry>(std::move(options));
     restored_ = models_->Restore();
     loaded_ = models_->Load("mnist", model_dir_.empty() ? path() : "", kNow);
@@ -52,6 +53,7 @@ class RestartTest : public RegistryTest {
   }
 
   std::string model_dir_;
+  std::map<std::string, VersionPolicy> policies_;
   std::unique_ptr<StateFolder> state_;
   std::unique_ptr<ModelRegistry> models_;
   absl::Status restored_, loaded_;
@@ -66,7 +68,7 @@ TEST_F(RestartTest, ARollbackLasts) {
   Reload(1);
   const std::string second = Live();
   ASSERT_TRUE(models_->Rollback("mnist", kNow).ok());
-  models_->Save();
+  models_->Save().IgnoreError();
   Restart();  // the file holds what was rolled back
   EXPECT_EQ(Live(), first);
   EXPECT_FALSE(models_->Reload("mnist", {.automatic = true}, kNow)->changed);
@@ -84,14 +86,81 @@ TEST_F(RestartTest, ARefusedOrBrokenFileDoesNotComeInByARestart) {
   const std::string live = Live();
   Write(Sevens());
   EXPECT_FALSE(models_->Reload("mnist", {}, kNow).ok());
-  models_->Save();
-  Restart();
+  Restart();  // as after kill -9
   EXPECT_EQ(Live(), live);
   End();
   Write("broken");
   Begin();
   EXPECT_TRUE(loaded_.ok()) << loaded_;
   EXPECT_EQ(Live(), live);
+}
+
+TEST_F(RestartTest, WhatWasLiveFromTheStartOnOutlivesARefusedOrBrokenFileToo) {
+  const std::string live = Live();
+  Write(Sevens());
+  EXPECT_FALSE(models_->Reload("mnist", {}, kNow).ok());
+  Restart();
+  EXPECT_EQ(Live(), live);
+  Write("broken");
+  EXPECT_FALSE(models_->Reload("mnist", {.automatic = true}, kNow).ok());
+  Restart();
+  EXPECT_EQ(Live(), live);
+}
+
+TEST_F(RestartTest, AFileThatFailsItsChecksAtAStartDoesNotReplaceWhatWasLive) {
+  const std::string live = Live();
+  ASSERT_TRUE(models_->Save().ok());
+  End();
+  Write(Shifted(1));
+  engines_.broken[LoadModel(path())->identity] = true;
+  Begin();
+  ASSERT_TRUE(loaded_.ok()) << loaded_;
+  EXPECT_EQ(Live(), live);
+}
+
+TEST_F(RestartTest, ARollbackIsPossibleAfterARestartToo) {
+  const std::string first = Live();
+  Reload(1);
+  const std::string second = Live();
+  Restart();
+  EXPECT_EQ(Live(), second);
+  ASSERT_TRUE(models_->Rollback("mnist", kNow).ok());
+  EXPECT_EQ(Live(), first);
+  ASSERT_TRUE(models_->Save().ok());
+  End();
+  Write(Shifted(3));
+  Begin();  // the file has changed meanwhile: what was live before the restart is what a rollback goes to
+  EXPECT_NE(Live(), first);
+  ASSERT_TRUE(models_->Rollback("mnist", kNow).ok());
+  EXPECT_EQ(Live(), first);
+}
+
+TEST_F(RestartTest, WhatCannotBeSavedIsSaidUntilItIs) {
+  Reload(1);
+  const std::string file = (folder_ / "state/live.json").string();
+  std::filesystem::remove(file);
+  std::filesystem::create_directories(file + "/in the way");
+  EXPECT_FALSE(models_->Save().ok());
+  EXPECT_FALSE(models_->is_saved());
+  EXPECT_THAT(models_->Describe("mnist")->versions.at(0).reason, HasSubstr("will not survive a restart"));
+  std::filesystem::remove_all(file);
+  EXPECT_TRUE(models_->Save().ok());
+  EXPECT_TRUE(models_->is_saved());
+  EXPECT_EQ(models_->Describe("mnist")->versions.at(0).reason, "");
+}
+
+TEST_F(RestartTest, WhatACrashLeftIsRemovedAndOldTrainedVersionsAre) {
+  const std::string trained = (folder_ / "trained.pt").string();
+  for (int i = 0; i < 23; ++i) {
+    ASSERT_TRUE(WriteFileAtomically(trained, Shifted(static_cast<float>(i + 1))).ok());
+    ASSERT_TRUE(models_->Publish("mnist", trained, i == 0 ? Promote::kAlways : Promote::kNever, kNow).ok());
+  }
+  std::filesystem::create_directories(folder_ / "state/models/mnist/.new.abcdef");
+  Restart();
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "state/models/mnist/.new.abcdef"));
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "state/models/mnist/1"));  // it is live
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "state/models/mnist/2"));
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "state/models/mnist/4"));
 }
 
 TEST_F(RestartTest, WithoutAFileThereIsNoStart) {
@@ -179,7 +248,7 @@ TEST_F(RestartTest, AVersionFolderThatHasChangedMeanwhileIsRefused) {
   Put(1, Shifted(1));
   Put(2, Shifted(2));
   Restart();
-  models_->Save();
+  models_->Save().IgnoreError();
   EXPECT_EQ((*models_->Find("mnist", ""))->version, "2");
   Put(2, Shifted(20));
   Restart();
@@ -193,13 +262,27 @@ TEST_F(RestartTest, ARolledBackVersionFolderStaysOut) {
   Put(2, Shifted(2));
   ASSERT_TRUE(models_->Reload("mnist", {}, kNow)->changed);
   ASSERT_TRUE(models_->Rollback("mnist", kNow).ok());
-  models_->Save();
+  models_->Save().IgnoreError();
   Restart();
   EXPECT_EQ((*models_->Find("mnist", ""))->version, "1");
   EXPECT_FALSE(models_->Reload("mnist", {.automatic = true}, kNow)->changed);
   Put(3, Shifted(3));
   Restart();
   EXPECT_EQ((*models_->Find("mnist", ""))->version, "3");
+  std::filesystem::remove_all(folder_ / "models/mnist/3");
+  EXPECT_FALSE(models_->Reload("mnist", {}, kNow).ok());  // 2 was rolled back, whatever went live since
+  EXPECT_EQ((*models_->Find("mnist", ""))->version, "3");
+}
+
+TEST_F(RestartTest, AnotherChoiceOfVersionsCountsMoreThanWhatWasLive) {
+  model_dir_ = (folder_ / "models").string();
+  Put(1, Shifted(1));
+  Put(2, Shifted(2));
+  Restart();
+  ASSERT_TRUE(models_->Save().ok());
+  policies_[""] = *ParseVersionPolicy("1");
+  Restart();
+  EXPECT_EQ((*models_->Find("mnist", ""))->version, "1");
 }
 
 TEST_F(RestartTest, WhatWasTrainedIsSharedWithThoseWhoWatchTheVersionFolders) {
@@ -209,14 +292,20 @@ TEST_F(RestartTest, WhatWasTrainedIsSharedWithThoseWhoWatchTheVersionFolders) {
   const std::string trained = (folder_ / "trained.pt").string();
   ASSERT_TRUE(WriteFileAtomically(trained, Shifted(5)).ok());
   ASSERT_TRUE(models_->Publish("mnist", trained, Promote::kNever, kNow).ok());
-  EXPECT_THAT(models_->folders().Versions("mnist"), ElementsAre(4));  // not before it is live
+  EXPECT_THAT(models_->folders().Versions("mnist"), ElementsAre(4));       // not before it is live
+  EXPECT_EQ((*models_->Find("mnist", "candidate"))->version.size(), 12u);  // its number is given by the folders
+  Put(5, Shifted(50));                                                     // somebody else's
   ASSERT_TRUE(models_->PromoteVersion("mnist", "", false, kNow).ok());
-  EXPECT_THAT(models_->folders().Versions("mnist"), ElementsAre(4, 5));
+  EXPECT_THAT(models_->folders().Versions("mnist"), ElementsAre(4, 5, 6));
+  EXPECT_EQ((*models_->Find("mnist", ""))->version, "6");
   EXPECT_FALSE(models_->Reload("mnist", {.automatic = true}, kNow)->changed);
   ModelRegistry::Options options{.pool = pool_.get(), .model_dir = model_dir_};
   ModelRegistry other(std::move(options));
   ASSERT_TRUE(other.Load("mnist", "", kNow).ok());
-  EXPECT_EQ((*other.Find("mnist", ""))->version, "5");
+  EXPECT_EQ((*other.Find("mnist", ""))->version, "6");
+  EXPECT_EQ((*other.Find("mnist", ""))->model->identity, Live());
+  Restart();
+  EXPECT_EQ((*models_->Find("mnist", ""))->version, "6");
 }
 
 TEST_F(RestartTest, AFolderThatAnotherProcessUsesIsLeftAlone) {

@@ -77,6 +77,18 @@ TEST_F(VersionsTest, AHigherNumberGoesLive) {
   EXPECT_EQ((*models_->Find("digits", "previous"))->version, "3");
 }
 
+TEST_F(VersionsTest, WhenTheHighestIsRefusedTheNextNewOneGoesLive) {
+  Start();
+  Put("digits", 5, Shifted(5));
+  Put("digits", 6, "broken");
+  EXPECT_TRUE(models_->Reload("digits", {.automatic = true}, kNow)->changed);
+  EXPECT_EQ(Live(), "5");
+  ASSERT_TRUE(models_->Rollback("digits", kNow).ok());
+  Put("digits", 4, Shifted(4));  // not newer than what has been live
+  EXPECT_FALSE(models_->Reload("digits", {.automatic = true}, kNow).ok());
+  EXPECT_EQ(Live(), "3");
+}
+
 TEST_F(VersionsTest, WithEveryVersionLoadedTheReplacedOnesStay) {
   options_.policies[""] = *ParseVersionPolicy("all");
   Start();
