@@ -46,7 +46,7 @@ class PlacedModel : public std::enable_shared_from_this<PlacedModel> {
   // Whether any image, of any model, waits for an executor.
   bool anything_waits() const;
 
-  int num_queued_images() const;  // of this version
+  int num_queued_images() const;                            // of this version
   int64_t num_batches() const { return batches_.value(); }  // that ran since it was placed
 
   // Whether at least one engine works.

@@ -1,5 +1,5 @@
-// What became of the requests of one version, and where their time went: counted while it answers, read by whoever wants
-// statistics. A few relaxed atomic additions a request, in cells that threads share out. Thread-safe.
+// What became of the requests of one version, and where their time went: counted while it answers, read by whoever
+// wants statistics. A few relaxed atomic additions a request, in cells that threads share out. Thread-safe.
 #pragma once
 
 #include <atomic>
@@ -18,9 +18,9 @@ class RequestCounters {
     absl::Duration time;
   };
   struct Snapshot {
-    Sum answered, failed;   // from entry to the end
-    Sum queued, computed;   // of those answered that reached an engine: their slowest batch
-    SteadyTime last;        // when one ended; meaningless when none has
+    Sum answered, failed;  // from entry to the end
+    Sum queued, computed;  // of those answered that reached an engine: their slowest batch
+    SteadyTime last;       // when one ended; meaningless when none has
   };
 
   // A request that was answered without an engine has neither queue nor compute time.
