@@ -14,6 +14,8 @@
 namespace digit {
 namespace {
 
+using RecognizeMessages = UnaryMessages<v1::RecognizeRequest, v1::RecognizeResponse>;
+
 // One unary call. Deletes itself when gRPC is done with it, which is after Finish().
 class RecognizeReactor final : public grpc::ServerUnaryReactor {
  public:

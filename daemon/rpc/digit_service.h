@@ -8,9 +8,9 @@
 #include "daemon/registry/model_registry.h"
 #include "daemon/rpc/authorizer.h"
 #include "daemon/rpc/calls.h"
-#include "daemon/rpc/recognize_messages.h"
 #include "daemon/rpc/recognize_stream.h"
 #include "daemon/rpc/rpc_metrics.h"
+#include "daemon/rpc/unary_messages.h"
 #include "daemon/serving/corrections.h"
 #include "daemon/serving/recognizer.h"
 #include "daemon/training/trainings.h"
@@ -83,7 +83,7 @@ class DigitServiceImpl final : public v1::DigitService::CallbackService {
   Corrections* const corrections_;
   Trainings* const trainings_;
   const Authorizer authorizer_;
-  RecognizeAllocator allocator_;
+  UnaryAllocator<v1::RecognizeRequest, v1::RecognizeResponse> allocator_;
   FreeList<RecognizeStreamReactor::Slot> slots_{128};  // of all streams, some 18 KiB each
   OpenStreams streams_;
 };

@@ -13,24 +13,25 @@
 namespace digit {
 namespace {
 
+using InferMessages = UnaryMessages<inference::ModelInferRequest, inference::ModelInferResponse>;
+
 // One ModelInfer call. Deletes itself when gRPC is done with it, which is after Finish().
 class InferReactor final : public grpc::ServerUnaryReactor {
  public:
   // `options` must outlive it.
-  InferReactor(grpc::CallbackServerContext* context, const inference::ModelInferRequest* request,
-               inference::ModelInferResponse* response, CallBytes* bytes, const InferenceServiceImpl::Options* options)
+  InferReactor(grpc::CallbackServerContext* context, InferMessages* messages, CallBytes* bytes,
+               const InferenceServiceImpl::Options* options)
       : context_(context),
-        request_(request),
-        response_(response),
+        messages_(messages),
         bytes_(bytes),
-        own_bytes_(request->ByteSizeLong()),
+        own_bytes_(messages->request()->ByteSizeLong()),
         options_(options),
         arrived_(options->clock->Now()) {}
 
   void Start(Recognizer* recognizer) {
     absl::Status fits = bytes_->Take(own_bytes_);
     if (!fits.ok()) return Answer(std::move(fits));
-    absl::StatusOr<InferCall> call = DecodeInfer(*request_, options_->max_images_per_call);
+    absl::StatusOr<InferCall> call = DecodeInfer(*messages_->request(), options_->max_images_per_call);
     if (!call.ok()) return Answer(call.status());
     call_ = *std::move(call);
     num_images_ = Recognizer::CountImages(call_.recognize);
@@ -47,9 +48,10 @@ class InferReactor final : public grpc::ServerUnaryReactor {
 
  private:
   void Answer(absl::StatusOr<RecognizeResult> result) {
+    const inference::ModelInferRequest& request = *messages_->request();
     if (result.ok()) {
       context_->AddTrailingMetadata("digit-timing", FormatTimingLine(*result));
-      const absl::Status encoded = EncodeInfer(*result, call_.form, request_->id(), response_);
+      const absl::Status encoded = EncodeInfer(*result, call_.form, request.id(), messages_->NewResponse());
       if (!encoded.ok()) result = encoded;
     }
     AddRetryAfter(result.status(), context_);
@@ -58,16 +60,16 @@ class InferReactor final : public grpc::ServerUnaryReactor {
     if (options_->metrics != nullptr) options_->metrics->CountHot(HotMethod::kModelInfer, status.error_code(), took);
     if (options_->access_log) {
       LogInfo(FormatAccessLine(
-          {"ModelInfer", request_->model_name(), request_->model_version(), num_images_, context_->peer(), took},
-          result, status.error_message()));
+          {"ModelInfer", request.model_name(), request.model_version(), num_images_, context_->peer(), took}, result,
+          status.error_message()));
     }
     bytes_->Give(own_bytes_);
+    messages_->FreeRequest();  // the core is done with it; a client that does not read must not hold it
     Finish(std::move(status));
   }
 
   grpc::CallbackServerContext* const context_;
-  const inference::ModelInferRequest* const request_;
-  inference::ModelInferResponse* const response_;
+  InferMessages* const messages_;
   CallBytes* const bytes_;
   const size_t own_bytes_;
   const InferenceServiceImpl::Options* const options_;
@@ -87,12 +89,15 @@ InferenceServiceImpl::InferenceServiceImpl(const Options& options, CallBytes* ca
       registry_(registry),
       loader_(loader),
       authorizer_(options.authorizer),
-      streams_(options.clock) {}
+      streams_(options.clock) {
+  SetMessageAllocatorFor_ModelInfer(&allocator_);
+}
 
 grpc::ServerUnaryReactor* InferenceServiceImpl::ModelInfer(grpc::CallbackServerContext* context,
-                                                           const inference::ModelInferRequest* request,
-                                                           inference::ModelInferResponse* response) {
-  auto* reactor = new InferReactor(context, request, response, call_bytes_, &options_);
+                                                           const inference::ModelInferRequest*,
+                                                           inference::ModelInferResponse*) {
+  auto* messages = static_cast<InferMessages*>(context->GetRpcAllocatorState());  // allocator_ made it
+  auto* reactor = new InferReactor(context, messages, call_bytes_, &options_);
   reactor->Start(recognizer_);
   return reactor;
 }

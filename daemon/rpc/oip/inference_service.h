@@ -15,6 +15,7 @@
 #include "daemon/rpc/oip/infer_stream.h"
 #include "daemon/rpc/open_streams.h"
 #include "daemon/rpc/rpc_metrics.h"
+#include "daemon/rpc/unary_messages.h"
 #include "daemon/serving/recognizer.h"
 #include "inference/grpc_service.grpc.pb.h"
 
@@ -89,6 +90,7 @@ class InferenceServiceImpl final : public inference::GRPCInferenceService::Callb
   ModelRegistry* const registry_;
   ModelLoader* const loader_;
   const Authorizer authorizer_;
+  UnaryAllocator<inference::ModelInferRequest, inference::ModelInferResponse> allocator_;
   FreeList<InferStreamReactor::Slot> slots_{128};  // of all streams, some 18 KiB each
   OpenStreams streams_;
 };
