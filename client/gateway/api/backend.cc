@@ -5,6 +5,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <chrono>
 
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
@@ -17,12 +18,23 @@ namespace {
 
 constexpr char kServer[] = "digitd";  // its address is nobody's business outside
 
-// The calls of a training's feed: gRPC's thread brings the next state, the coroutine's takes it.
+// What digitd said, without its name: the caller asks the gateway.
+absl::Status PlainStatus(const grpc::Status& status, absl::Duration timeout, bool connected) {
+  const absl::Status client = ToClientStatus(status, kServer, timeout, connected);
+  absl::string_view message = client.message();
+  absl::ConsumePrefix(&message, "digitd says: ");
+  return absl::Status(client.code(), message);
+}
+
+// The calls of a training's feed: gRPC's thread brings the next state, the coroutine's takes it. The first must come
+// within `timeout`; a training may stay as it is for as long as it likes.
 template <typename Request, typename Response>
 class Feed final : public Backend::TrainingFeed, public grpc::ClientReadReactor<Response> {
  public:
   Feed(asio::any_io_executor executor, absl::Duration timeout)
-      : state_(std::make_shared<State>(executor)), timeout_(timeout) {}
+      : state_(std::make_shared<State>(executor)),
+        timeout_(timeout),
+        first_due_(std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(timeout)) {}
 
   ~Feed() override {
     context_.TryCancel();
@@ -40,22 +52,25 @@ class Feed final : public Backend::TrainingFeed, public grpc::ClientReadReactor<
   grpc::ClientContext* context() { return &context_; }
 
   asio::awaitable<std::optional<v1::Training>> Next(absl::Status* status) override {
+    bool late = false;
     while (true) {
       {
         MutexLock lock(&state_->mu);
         if (!state_->trainings.empty()) {
           v1::Training training = std::move(state_->trainings.front());
           state_->trainings.pop_front();
+          first_due_ = asio::steady_timer::time_point::max();
           co_return training;
         }
-        if (state_->ended) {
-          *status = state_->status;
+        if (state_->ended || late) {
+          *status = state_->ended ? state_->status : PlainStatus(TooLate(), timeout_, true);
           co_return std::nullopt;
         }
-        state_->wake.expires_at(asio::steady_timer::time_point::max());
+        state_->wake.expires_at(first_due_);
       }
       boost::system::error_code woken;
       co_await state_->wake.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+      late = !woken;
     }
   }
 
@@ -72,6 +87,8 @@ class Feed final : public Backend::TrainingFeed, public grpc::ClientReadReactor<
     asio::steady_timer wake;  // used on the coroutine's thread only
   };
 
+  static grpc::Status TooLate() { return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, ""); }
+
   void OnReadDone(bool ok) override {
     if (!ok) return;
     {
@@ -87,7 +104,7 @@ class Feed final : public Backend::TrainingFeed, public grpc::ClientReadReactor<
   void OnDone(const grpc::Status& status) override {
     const std::shared_ptr<State> state = state_;
     MutexLock lock(&state->mu);
-    state->status = ToClientStatus(status, kServer, timeout_, true);
+    state->status = PlainStatus(status, timeout_, true);
     state->ended = true;
     Wake();
     state->changed.NotifyAll();  // once the lock is free *this may be gone
@@ -99,6 +116,7 @@ class Feed final : public Backend::TrainingFeed, public grpc::ClientReadReactor<
 
   const std::shared_ptr<State> state_;
   const absl::Duration timeout_;
+  asio::steady_timer::time_point first_due_;  // the coroutine's
   grpc::ClientContext context_;
   Request request_;
   Response response_;
@@ -159,10 +177,7 @@ void Backend::Prepare(const CallMetadata& metadata, grpc::ClientContext* context
 absl::Status Backend::ToStatus(const grpc::Status& status, const grpc::ClientContext& context) const {
   if (status.ok()) return absl::OkStatus();
   const bool connected = channel_->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY;
-  const absl::Status client = ToClientStatus(status, kServer, options_.timeout, connected);
-  absl::string_view message = client.message();
-  absl::ConsumePrefix(&message, "digitd says: ");
-  absl::Status plain(client.code(), message);
+  absl::Status plain = PlainStatus(status, options_.timeout, connected);
   const std::optional<absl::Duration> pushback = RetryPushback(status, context);
   return pushback.has_value() ? WithRetryAfter(std::move(plain), *pushback) : plain;
 }

@@ -42,7 +42,7 @@ class Backend {
 
   struct Options {
     std::string server = "localhost:50051";      // as ClientOptions::server
-    absl::Duration timeout = absl::Seconds(10);  // of each call
+    absl::Duration timeout = absl::Seconds(10);  // of each call; of a feed: until its first state
     int max_response_bytes = 64 << 20;
   };
 

@@ -1,9 +1,13 @@
-// node oip.js HOST:PORT: the Open Inference Protocol of a digitd that serves model/pretrained/mnist.pt, as Node's
-// grpc-js speaks it. Runs in the repository's top folder; exit code 0 when all is as it should be.
+// node oip_client.mjs HOST:PORT: the Open Inference Protocol of a digitd that serves model/pretrained/mnist.pt, as Node's
+// grpc-js speaks it. Runs in the repository's top folder, with the packages of client/examples/node; exit code 0 when all
+// is as it should be.
 import assert from 'node:assert/strict';
 import {readFileSync} from 'node:fs';
-import grpc from '@grpc/grpc-js';
-import loader from '@grpc/proto-loader';
+import {createRequire} from 'node:module';
+
+const require = createRequire(`${process.cwd()}/client/examples/node/`);
+const grpc = require('@grpc/grpc-js');
+const loader = require('@grpc/proto-loader');
 
 const {inference} = grpc.loadPackageDefinition(
     loader.loadSync('inference/grpc_service.proto', {includeDirs: ['proto'], keepCase: true, longs: String, defaults: true}));
