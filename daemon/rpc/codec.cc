@@ -225,18 +225,23 @@ std::string FormatTimingLine(const RecognizeResult& result) {
       " engine=", timing.batch.engine, " model=", result.model->name, "/", result.model->version);
 }
 
+AnsweredCall AnsweredCallOf(absl::string_view method, const v1::RecognizeRequest& request, std::string peer,
+                            absl::Duration took) {
+  const size_t images = request.images_size() + request.packed_pixels().size() / kImagePixels;
+  return {method, request.model(), request.version(), images, std::move(peer), took};
+}
+
 std::string FormatAccessLine(const AnsweredCall& call, const absl::StatusOr<RecognizeResult>& result,
                              absl::string_view message) {
-  const size_t images = call.request.images_size() + call.request.packed_pixels().size() / kImagePixels;
   const std::string line =
       FormatLogLine("call", {{"method", call.method},
                              {"code", result.ok() ? "OK" : absl::StatusCodeToString(result.status().code())},
-                             {"images", images},
+                             {"images", call.images},
                              {"peer", call.peer},
                              {"duration", absl::StrCat(absl::ToInt64Microseconds(call.took), "us")}});
   if (result.ok()) return absl::StrCat(line, " ", FormatTimingLine(*result));
-  std::string model = SafeText(call.request.model(), kMaxLoggedName);
-  if (!call.request.version().empty()) absl::StrAppend(&model, "/", SafeText(call.request.version(), kMaxLoggedName));
+  std::string model = SafeText(call.model, kMaxLoggedName);
+  if (!call.version.empty()) absl::StrAppend(&model, "/", SafeText(call.version, kMaxLoggedName));
   return FormatLogLine(line, {{"model", model}, {"message", message}});
 }
 

@@ -26,7 +26,7 @@ class InstallTest(unittest.TestCase):
 
             # Who generates stubs of his own needs all that the client's headers are made of.
             protos = run("protoc", "-I", f"{prefix}/share/digit/proto", f"--descriptor_set_out={folder}/set",
-                         "digit/v1/digit.proto", "grpc/health/v1/health.proto")
+                         "digit/v1/digit.proto", "grpc/health/v1/health.proto", "inference/grpc_service.proto")
             self.assertEqual(protos.returncode, 0, protos.stderr)
 
             for command in (["cmake", "-G", "Ninja", "-S", "client/examples/cpp", "-B", f"{folder}/build",

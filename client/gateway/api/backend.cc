@@ -178,6 +178,8 @@ absl::Status Backend::ToStatus(const grpc::Status& status, const grpc::ClientCon
   if (status.ok()) return absl::OkStatus();
   const bool connected = channel_->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY;
   absl::Status plain = PlainStatus(status, options_.timeout, connected);
+  // Nobody reads the answer of a call that we cancelled; this is what gRPC says for a daemon that stops.
+  if (absl::IsCancelled(plain)) plain = absl::UnavailableError("digitd is stopping; try again");
   const std::optional<absl::Duration> pushback = RetryPushback(status, context);
   return pushback.has_value() ? WithRetryAfter(std::move(plain), *pushback) : plain;
 }

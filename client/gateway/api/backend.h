@@ -57,7 +57,7 @@ class Backend {
                                      const Request& request, const CallMetadata& metadata, HttpExchange* exchange,
                                      Response* response, std::string* timing = nullptr);
 
-  // Recognises one picture of at most Coalescer::kMaxPictureBytes, in company.
+  // Recognises one picture that Coalescer::IsSmall(), in company.
   asio::awaitable<Coalescer::Answer> RecognizeSmall(std::string model, std::string version, std::string picture) {
     return coalescer_.Recognize(std::move(model), std::move(version), std::move(picture));
   }
