@@ -38,7 +38,7 @@ load_gateways() {
   {
     local gateway
     until [[ -e $work/client/stop ]]; do
-      for gateway in $(cat "$work/gateways"); do ask "$gateway" "$work/client/$1.plain"; done
+      for gateway in $(<"$work/gateways"); do ask "$gateway" "$work/client/$1.plain"; done
     done
   } &
   loads+=($!)
