@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""for_podman.py [--volume NAME=FOLDER]... [--env NAME=VALUE]... [--hosts FILE]: makes manifests what Podman 4.3 can play.
+"""for_podman.py [--volume NAME=FOLDER]... [--env NAME=VALUE]... [--hosts FILE]: makes Kubernetes manifests what Podman
+4.3 can play.
 
 From standard input to standard output:
 - A volume becomes a folder of this machine: Podman fills a ConfigMap's once and never swaps it, and gives a claim's no
@@ -10,7 +11,8 @@ From standard input to standard output:
 - What is asked from the downward API is said here.
 - HTTP probes go: Podman would ask with a curl in the container, where none is, and start it anew.
 - Init containers stay after their work: Podman fails when it removes them too early.
---env adds to every container; --hosts is the /etc/hosts of a Deployment's, in place of a cluster's DNS. Services, budgets, gRPC probes and preStop Podman leaves out by itself.
+--env adds to every container; --hosts is the /etc/hosts of a Deployment's, in place of a cluster's DNS. Services, budgets,
+gRPC probes and preStop Podman leaves out by itself.
 """
 import argparse
 import base64

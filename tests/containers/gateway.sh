@@ -6,7 +6,9 @@ gateway_image=localhost/digit-gateway:$tag
 gateways=(digit-gateway-pod-0-digit-gateway digit-gateway-pod-1-digit-gateway)
 
 # gateway_of 0|1: HOST:PORT of that pod.
-gateway_of() { echo "$(address_of "$(podman pod inspect --format '{{.InfraContainerID}}' "digit-gateway-pod-$1")"):8080"; }
+gateway_of() {
+  echo "$(address_of "$(podman pod inspect --format '{{.InfraContainerID}}' "digit-gateway-pod-$1")"):8080"
+}
 
 # write_gateways POD...: the Service leads to these pods, for load_gateways.
 write_gateways() {
@@ -17,8 +19,9 @@ write_gateways() {
 
 # await_gateway POD: until its readiness probe would say yes.
 await_gateway() {
-  local deadline=$((SECONDS + 60))
-  until curl --silent --fail --max-time 5 --header 'Host: digit-gateway' "http://$(gateway_of "$1")/readyz" >/dev/null; do
+  local deadline=$((SECONDS + 60)) url
+  url=http://$(gateway_of "$1")/readyz
+  until curl --silent --fail --max-time 5 --header 'Host: digit-gateway' "$url" >/dev/null; do
     ((SECONDS < deadline)) || die "Gateway $1 is not ready after 60 s: $(podman logs --tail 5 "${gateways[$1]}" 2>&1)"
     sleep 0.1
   done
