@@ -136,6 +136,7 @@ Backend::Backend(Options options, std::shared_ptr<grpc::Channel> channel)
     : options_(std::move(options)),
       channel_(std::move(channel)),
       digits_(v1::DigitService::NewStub(channel_)),
+      inference_(inference::GRPCInferenceService::NewStub(channel_)),
       health_(grpc::health::v1::Health::NewStub(channel_)),
       coalescer_([this](v1::RecognizeRequest request, std::function<void(SharedAnswer)> done) {
         StartRecognize(std::move(request), std::move(done));
