@@ -91,6 +91,17 @@ class Api {
   static Work OipIndex(Exchange& exchange, std::string unused);
   static Work OipLoad(Exchange& exchange, std::string model);
   static Work OipUnload(Exchange& exchange, std::string model);
+  // Calls, and answers what `show` makes of the response.
+  template <typename Request, typename Response, typename Show>
+  static Work OipCall(Exchange& exchange,
+                      void (Backend::InferenceStub::async::*method)(grpc::ClientContext*, const Request*, Response*,
+                                                                    std::function<void(grpc::Status)>),
+                      Request request, Show show);
+  template <typename Request, typename Response>
+  static Work OipChange(Exchange& exchange,
+                        void (Backend::InferenceStub::async::*method)(grpc::ClientContext*, const Request*, Response*,
+                                                                      std::function<void(grpc::Status)>),
+                        std::string model);
   // Any error of these paths, in the protocol's form.
   static HttpResponse AsOipError(HttpResponse problem);
   // api.cc

@@ -1,5 +1,8 @@
 // The Open Inference Protocol v2 over HTTP, in Triton's form: its paths, each a call of digitd's gRPC service.
+#include <utility>
+
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/json.h"
 #include "client/gateway/api/api.h"
@@ -23,15 +26,18 @@ HttpResponse Json(const json::value& value, int http_status = 200) {
   return response;
 }
 
-json::value Truth(const char* name, bool value) {
-  json::object object;
-  object[name] = value;
-  return object;
-}
-
 // Of /v2/models/{}/versions/{}/...; empty: the path names none.
 std::string VersionIn(const Url& url) {
   return url.segments.size() > 4 && url.segments[3] == "versions" ? url.segments[4] : "";
+}
+
+// About the model, and the version, that the path names.
+template <typename Request>
+Request AskOf(const Url& url, std::string model) {
+  Request request;
+  request.set_name(std::move(model));
+  request.set_version(VersionIn(url));
+  return request;
 }
 
 // What those who forget how JSON carries files should know.
@@ -55,91 +61,76 @@ HttpResponse InferResponse(InferAnswer answer) {
 HttpResponse Api::AsOipError(HttpResponse problem) {
   if (problem.content_type != "application/problem+json") return problem;
   json::object error;
-  error["error"] = json::parse(problem.body).at("detail");
+  absl::StatusOr<json::value> value = ParseJson(problem.body, "our own problem");
+  if (!value.ok()) {  // a caller's word in it is no UTF-8, or was cut within a character
+    for (char& c : problem.body) c = absl::ascii_isascii(static_cast<unsigned char>(c)) ? c : '?';
+    value = ParseJson(problem.body, "our own problem");
+  }
+  error["error"] = value->at("detail");
   problem.content_type = "application/json";
   problem.body = json::serialize(error);
   return problem;
 }
 
-Api::Work Api::OipServer(Exchange& exchange, std::string /*unused*/) {
-  const inference::ServerMetadataRequest request;
-  inference::ServerMetadataResponse response;
+template <typename Request, typename Response, typename Show>
+Api::Work Api::OipCall(Exchange& exchange,
+                       void (Backend::InferenceStub::async::*method)(grpc::ClientContext*, const Request*, Response*,
+                                                                     std::function<void(grpc::Status)>),
+                       Request request, Show show) {
+  Response response;
   const absl::Status status =
-      co_await exchange.backend.Call<inference::ServerMetadataRequest, inference::ServerMetadataResponse>(
-          &OipStub::ServerMetadata, request, exchange.metadata, &exchange.connection, &response);
+      co_await exchange.backend.Call(method, request, exchange.metadata, &exchange.connection, &response);
   if (!status.ok()) co_return ProblemOf(status, exchange.request_id);
-  response.add_extensions("binary_tensor_data");  // of HTTP only
-  co_return Json(OipJson(response));
+  co_return show(std::move(response));
+}
+
+Api::Work Api::OipServer(Exchange& exchange, std::string /*unused*/) {
+  return OipCall<inference::ServerMetadataRequest, inference::ServerMetadataResponse>(
+      exchange, &OipStub::ServerMetadata, {}, [](inference::ServerMetadataResponse server) {
+        server.add_extensions("binary_tensor_data");  // of HTTP only
+        return Json(OipJson(server));
+      });
 }
 
 Api::Work Api::OipLive(Exchange& exchange, std::string /*unused*/) {
-  const inference::ServerLiveRequest request;
-  inference::ServerLiveResponse response;
-  const absl::Status status =
-      co_await exchange.backend.Call<inference::ServerLiveRequest, inference::ServerLiveResponse>(
-          &OipStub::ServerLive, request, exchange.metadata, &exchange.connection, &response);
-  if (!status.ok()) co_return ProblemOf(status, exchange.request_id);
-  co_return Json(Truth("live", response.live()));
+  return OipCall<inference::ServerLiveRequest, inference::ServerLiveResponse>(
+      exchange, &OipStub::ServerLive, {},
+      [](const inference::ServerLiveResponse& server) { return Json(OipJson(server)); });
 }
 
 Api::Work Api::OipReady(Exchange& exchange, std::string /*unused*/) {
-  const inference::ServerReadyRequest request;
-  inference::ServerReadyResponse response;
-  const absl::Status status =
-      co_await exchange.backend.Call<inference::ServerReadyRequest, inference::ServerReadyResponse>(
-          &OipStub::ServerReady, request, exchange.metadata, &exchange.connection, &response);
-  if (!status.ok()) co_return ProblemOf(status, exchange.request_id);
-  co_return Json(Truth("ready", response.ready()), response.ready() ? 200 : 503);
-}
-
-Api::Work Api::OipModel(Exchange& exchange, std::string model) {
-  inference::ModelMetadataRequest request;
-  request.set_name(std::move(model));
-  request.set_version(VersionIn(exchange.url));
-  inference::ModelMetadataResponse response;
-  const absl::Status status =
-      co_await exchange.backend.Call<inference::ModelMetadataRequest, inference::ModelMetadataResponse>(
-          &OipStub::ModelMetadata, request, exchange.metadata, &exchange.connection, &response);
-  if (!status.ok()) co_return ProblemOf(status, exchange.request_id);
-  co_return Json(OipJson(response));
+  return OipCall<inference::ServerReadyRequest, inference::ServerReadyResponse>(
+      exchange, &OipStub::ServerReady, {},
+      [](const inference::ServerReadyResponse& server) { return Json(OipJson(server), server.ready() ? 200 : 503); });
 }
 
 Api::Work Api::OipModelReady(Exchange& exchange, std::string model) {
-  inference::ModelReadyRequest request;
-  request.set_name(std::move(model));
-  request.set_version(VersionIn(exchange.url));
-  inference::ModelReadyResponse response;
-  const absl::Status status =
-      co_await exchange.backend.Call<inference::ModelReadyRequest, inference::ModelReadyResponse>(
-          &OipStub::ModelReady, request, exchange.metadata, &exchange.connection, &response);
-  if (!status.ok()) co_return ProblemOf(status, exchange.request_id);
-  json::value ready = Truth("ready", response.ready());
-  ready.get_object()["name"] = request.name();
-  co_return Json(ready, response.ready() ? 200 : 503);
+  auto request = AskOf<inference::ModelReadyRequest>(exchange.url, model);
+  return OipCall<inference::ModelReadyRequest, inference::ModelReadyResponse>(
+      exchange, &OipStub::ModelReady, std::move(request),
+      [model = std::move(model)](const inference::ModelReadyResponse& response) {
+        json::value answer = OipJson(response);
+        answer.get_object()["name"] = model;
+        return Json(answer, response.ready() ? 200 : 503);
+      });
+}
+
+Api::Work Api::OipModel(Exchange& exchange, std::string model) {
+  return OipCall<inference::ModelMetadataRequest, inference::ModelMetadataResponse>(
+      exchange, &OipStub::ModelMetadata, AskOf<inference::ModelMetadataRequest>(exchange.url, std::move(model)),
+      [](const inference::ModelMetadataResponse& response) { return Json(OipJson(response)); });
 }
 
 Api::Work Api::OipConfig(Exchange& exchange, std::string model) {
-  inference::ModelConfigRequest request;
-  request.set_name(std::move(model));
-  request.set_version(VersionIn(exchange.url));
-  inference::ModelConfigResponse response;
-  const absl::Status status =
-      co_await exchange.backend.Call<inference::ModelConfigRequest, inference::ModelConfigResponse>(
-          &OipStub::ModelConfig, request, exchange.metadata, &exchange.connection, &response);
-  if (!status.ok()) co_return ProblemOf(status, exchange.request_id);
-  co_return Json(OipJson(response.config()));
+  return OipCall<inference::ModelConfigRequest, inference::ModelConfigResponse>(
+      exchange, &OipStub::ModelConfig, AskOf<inference::ModelConfigRequest>(exchange.url, std::move(model)),
+      [](const inference::ModelConfigResponse& response) { return Json(OipJson(response.config())); });
 }
 
 Api::Work Api::OipStats(Exchange& exchange, std::string model) {
-  inference::ModelStatisticsRequest request;
-  request.set_name(std::move(model));
-  request.set_version(VersionIn(exchange.url));
-  inference::ModelStatisticsResponse response;
-  const absl::Status status =
-      co_await exchange.backend.Call<inference::ModelStatisticsRequest, inference::ModelStatisticsResponse>(
-          &OipStub::ModelStatistics, request, exchange.metadata, &exchange.connection, &response);
-  if (!status.ok()) co_return ProblemOf(status, exchange.request_id);
-  co_return Json(OipJson(response));
+  return OipCall<inference::ModelStatisticsRequest, inference::ModelStatisticsResponse>(
+      exchange, &OipStub::ModelStatistics, AskOf<inference::ModelStatisticsRequest>(exchange.url, std::move(model)),
+      [](const inference::ModelStatisticsResponse& response) { return Json(OipJson(response)); });
 }
 
 Api::Work Api::OipInfer(Exchange& exchange, std::string model) {
@@ -163,38 +154,33 @@ Api::Work Api::OipIndex(Exchange& exchange, std::string /*unused*/) {
   inference::RepositoryIndexRequest request;
   const absl::Status sound = ReadMessage(exchange, &request);
   if (!sound.ok()) co_return ProblemOf(sound, exchange.request_id);
-  inference::RepositoryIndexResponse response;
-  const absl::Status status =
-      co_await exchange.backend.Call<inference::RepositoryIndexRequest, inference::RepositoryIndexResponse>(
-          &OipStub::RepositoryIndex, request, exchange.metadata, &exchange.connection, &response);
-  if (!status.ok()) co_return ProblemOf(status, exchange.request_id);
-  co_return Json(OipJson(response).at("models"));
+  co_return co_await OipCall<inference::RepositoryIndexRequest, inference::RepositoryIndexResponse>(
+      exchange, &OipStub::RepositoryIndex, std::move(request),
+      [](const inference::RepositoryIndexResponse& response) { return Json(OipJson(response).at("models")); });
+}
+
+// Load and unload.
+template <typename Request, typename Response>
+Api::Work Api::OipChange(Exchange& exchange,
+                         void (Backend::InferenceStub::async::*method)(grpc::ClientContext*, const Request*, Response*,
+                                                                       std::function<void(grpc::Status)>),
+                         std::string model) {
+  Request request;
+  const absl::Status sound = ReadRepositoryParameters(exchange.http.body, request.mutable_parameters());
+  if (!sound.ok()) co_return ProblemOf(sound, exchange.request_id);
+  request.set_model_name(std::move(model));
+  co_return co_await OipCall(exchange, method, std::move(request),
+                             [](const Response& response) { return Json(OipJson(response)); });
 }
 
 Api::Work Api::OipLoad(Exchange& exchange, std::string model) {
-  inference::RepositoryModelLoadRequest request;
-  const absl::Status sound = ReadRepositoryParameters(exchange.http.body, request.mutable_parameters());
-  if (!sound.ok()) co_return ProblemOf(sound, exchange.request_id);
-  request.set_model_name(std::move(model));
-  inference::RepositoryModelLoadResponse response;
-  const absl::Status status =
-      co_await exchange.backend.Call<inference::RepositoryModelLoadRequest, inference::RepositoryModelLoadResponse>(
-          &OipStub::RepositoryModelLoad, request, exchange.metadata, &exchange.connection, &response);
-  if (!status.ok()) co_return ProblemOf(status, exchange.request_id);
-  co_return Json(OipJson(response));
+  return OipChange<inference::RepositoryModelLoadRequest, inference::RepositoryModelLoadResponse>(
+      exchange, &OipStub::RepositoryModelLoad, std::move(model));
 }
 
 Api::Work Api::OipUnload(Exchange& exchange, std::string model) {
-  inference::RepositoryModelUnloadRequest request;
-  const absl::Status sound = ReadRepositoryParameters(exchange.http.body, request.mutable_parameters());
-  if (!sound.ok()) co_return ProblemOf(sound, exchange.request_id);
-  request.set_model_name(std::move(model));
-  inference::RepositoryModelUnloadResponse response;
-  const absl::Status status =
-      co_await exchange.backend.Call<inference::RepositoryModelUnloadRequest, inference::RepositoryModelUnloadResponse>(
-          &OipStub::RepositoryModelUnload, request, exchange.metadata, &exchange.connection, &response);
-  if (!status.ok()) co_return ProblemOf(status, exchange.request_id);
-  co_return Json(OipJson(response));
+  return OipChange<inference::RepositoryModelUnloadRequest, inference::RepositoryModelUnloadResponse>(
+      exchange, &OipStub::RepositoryModelUnload, std::move(model));
 }
 
 }  // namespace digit

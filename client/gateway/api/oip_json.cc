@@ -34,8 +34,6 @@ absl::Status Wrong(const Parts&... parts) {
 
 absl::string_view View(json::string_view text) { return {text.data(), text.size()}; }
 
-std::string Quoted(absl::string_view text) { return json::serialize(json::string_view(text.data(), text.size())); }
-
 // A value in an error.
 std::string Shown(const json::value& value) {
   constexpr size_t kMaxBytes = 40;
@@ -92,7 +90,7 @@ absl::Status ReadParameters(const json::object& object, absl::string_view where,
     } else if (value.is_string()) {
       parameter.set_string_param(std::string(View(value.get_string())));
     } else {
-      return Wrong("parameter ", Quoted(name.substr(0, 64)), " of ", where, " is ", Shown(value),
+      return Wrong("parameter ", Shown(json::string(name.data(), name.size())), " of ", where, " is ", Shown(value),
                    ", must be true, false, a number or a string");
     }
     return absl::OkStatus();
@@ -271,8 +269,8 @@ absl::Status ReadInfer(absl::string_view body, absl::string_view json_bytes, Mod
   uint64_t bytes = 0;
   if (!absl::ascii_isdigit(static_cast<unsigned char>(json_bytes[0])) || !absl::SimpleAtoi(json_bytes, &bytes) ||
       bytes > body.size()) {
-    return Wrong("Inference-Header-Content-Length is '", json_bytes.substr(0, 40), "', must be an integer from 0 to ",
-                 body.size(), ", the size of the body");
+    return Wrong("Inference-Header-Content-Length must be an integer from 0 to ", body.size(),
+                 ", the size of the body");
   }
   if (bytes > 0) return ReadRequest(body.substr(0, bytes), Binary{body.substr(bytes), true}, request, form);
   if (body.empty()) return Wrong("the body is empty; with Inference-Header-Content-Length: 0 it must be an image file");
