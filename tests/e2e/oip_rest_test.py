@@ -258,7 +258,7 @@ class OipRestTest(unittest.TestCase):
         shared = one(parameters={"shared_memory_region": "a", "shared_memory_byte_size": 784})
         self.fails(501, ["shared memory"], shared)
         text, headers = binary('{"inputs":[{"name":"pixels","datatype":"UINT8","shape":[1,28,28],'
-                               '"parameters":{"binary_data_size":784}}]}', bytes(784))
+                               '"parameters":{"binary_data_size":784}}]}', self.pixels[:784])
         self.infer(text, headers)
         self.fails(400, ["783 bytes are left"], text[:-1], headers)
         self.fails(400, ["1 bytes behind"], text + b"x", headers)
@@ -267,6 +267,7 @@ class OipRestTest(unittest.TestCase):
         self.fails(400, ["images[1]"], *binary('{"inputs":[{"name":"images","datatype":"BYTES","shape":[2]}]}',
                                              raw_bytes([self.files[0], b"no picture"])))
         self.fails(400, ["no digit"], read("tests/data/images/blank.png"), {LENGTH: "0"})
+        self.fails(415, ["gzip"], self.files[0], {LENGTH: "0", "Content-Encoding": "gzip"})
         self.fails(400, ["ééé"], one("é" * 200, data=zeros))  # cut within a character by digitd
 
     def test_a_page_of_another_origin_may_not_ask(self):
