@@ -3,6 +3,7 @@ answers over gRPC."""
 import base64
 import concurrent.futures
 import json
+import re
 import socket
 import struct
 import tempfile
@@ -10,7 +11,7 @@ import unittest
 
 import grpc
 
-from digitd_test import BIN, MODEL, Daemon
+from digitd_test import BIN, MODEL, Daemon, run
 from oip_test import IMAGES, LABELS, TOKEN, elements, pb, raw_bytes, read, request, rpc
 from openapi_contract import ask
 from openapi_test import large_png
@@ -189,6 +190,14 @@ class OipRestTest(unittest.TestCase):
                 '{"name":"probabilities","datatype":"BYTES","shape":[1,1],"data":["%s"]}]}' % (self.version, top))
         self.assertEqual(answer.body, made.encode() + b"\7\0\0\0")
         self.assertEqual(answer.headers[LENGTH], str(len(made)))
+
+    def test_the_readmes_example_works(self):
+        for readme in ("README.md", "README.zh-CN.md"):
+            blocks = re.findall(r"```sh\n(curl [^`]*/v2/[^`]*)```", read(readme).decode())
+            self.assertEqual(len(blocks), 1, readme)
+            done = run("bash", "-c", blocks[0].replace("localhost:8080", self.address))
+            self.assertEqual(json.loads(done.stdout)["outputs"], [{"name": "label", "datatype": "BYTES", "shape": [1],
+                                                                   "data": ["7"]}], done)
 
     def test_a_body_that_is_one_file(self):
         for file, label in zip(self.files, LABELS):
