@@ -163,7 +163,9 @@ void EncodeLoaded(const LiveModel& model, v1::ModelVersion* version) {
     entry->set_images(accuracy.images);
   }
   version->set_writer(model.model->spec.writer);
-  version->mutable_live_since()->set_seconds(absl::ToUnixSeconds(model.live_since));
+  if (version->state() != v1::MODEL_STATE_CANDIDATE) {  // that has been loaded, and not been live
+    version->mutable_live_since()->set_seconds(absl::ToUnixSeconds(model.live_since));
+  }
   for (const EngineState& state : model.placed->engine_states()) {
     v1::EngineState* engine = version->add_engines();
     engine->set_executor(state.executor);
