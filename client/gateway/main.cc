@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "base/threads.h"
 #include "client/gateway/api/api.h"
-#include "client/gateway/api/problem.h"
 #include "client/gateway/flags.h"
 #include "client/gateway/http/server.h"
 #include "client/lib/server_address.h"
@@ -71,7 +70,7 @@ int Main(int argc, char** argv) {
       [api = api->get()](int thread, const HttpRequest& request, HttpExchange& exchange) {
         return api->Handle(thread, request, exchange);
       },
-      [](const HttpError& error) { return ProblemOf(error.status, error.detail, ""); });
+      &Api::Refuse);
   if (!server.ok()) {
     std::fprintf(stderr, "digit-gateway: %s\n", std::string(server.status().message()).c_str());
     return absl::IsInvalidArgument(server.status()) ? kGatewayUsage : kGatewayListen;

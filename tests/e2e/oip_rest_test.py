@@ -276,6 +276,8 @@ class OipRestTest(unittest.TestCase):
         self.fails(400, ["images[1]"], *binary('{"inputs":[{"name":"images","datatype":"BYTES","shape":[2]}]}',
                                              raw_bytes([self.files[0], b"no picture"])))
         self.fails(400, ["no digit"], read("tests/data/images/blank.png"), {LENGTH: "0"})
+        self.fails(413, ["15728640 bytes"], b" " * (16 << 20))
+        self.fails(400, ["two hex digits"], None, {}, "/v2/%zz", "GET")
         self.fails(415, ["gzip"], self.files[0], {LENGTH: "0", "Content-Encoding": "gzip"})
         self.fails(400, ["ééé"], one("é" * 200, data=zeros))  # cut within a character by digitd
 

@@ -188,8 +188,7 @@ asio::awaitable<HttpResponse> Api::Handle(int thread, const HttpRequest& request
     LogError("a request failed", {{"request_id", on_its_way.request_id}, {"error", e.what()}});
     response = ProblemOf(500, "internal error; the log of the gateway has more", on_its_way.request_id);
   }
-  if (!on_its_way.url.segments.empty() && on_its_way.url.segments[0] == "v2")
-    response = AsOipError(std::move(response));
+  if (IsOip(request.target)) response = AsOipError(std::move(response));
   const absl::Duration took = absl::Now() - start;
   response.headers.emplace_back("X-Request-Id", on_its_way.request_id);
   response.headers.emplace_back("Server-Timing", ServerTiming(took, on_its_way.timing));
@@ -204,6 +203,11 @@ asio::awaitable<HttpResponse> Api::Handle(int thread, const HttpRequest& request
                          {"request_id", on_its_way.request_id}});
   }
   co_return response;
+}
+
+HttpResponse Api::Refuse(const HttpError& error) {
+  HttpResponse problem = ProblemOf(error.status, error.detail, "");
+  return IsOip(error.target) ? AsOipError(std::move(problem)) : problem;
 }
 
 HttpResponse Api::Answer(const Exchange& exchange, const absl::Status& status, const google::protobuf::Message& message,

@@ -12,6 +12,7 @@
 #include "client/gateway/api/backend.h"
 #include "client/gateway/api/guard.h"
 #include "client/gateway/api/url.h"
+#include "client/gateway/http/head_rules.h"
 #include "client/gateway/http/message.h"
 
 namespace digit {
@@ -29,6 +30,9 @@ class Api {
 
   // The handler of HttpServer.
   asio::awaitable<HttpResponse> Handle(int thread, const HttpRequest& request, HttpExchange& exchange);
+
+  // The answer to what is no request, for HttpServer.
+  static HttpResponse Refuse(const HttpError& error);
 
  private:
   // A request on its way through.
@@ -104,6 +108,7 @@ class Api {
                         std::string model);
   // Any error of these paths, in the protocol's form.
   static HttpResponse AsOipError(HttpResponse problem);
+  static bool IsOip(absl::string_view target);
   // api.cc
   static Work Live(Exchange& exchange, std::string unused);
   static Work Ready(Exchange& exchange, std::string unused);

@@ -4,6 +4,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "base/json.h"
 #include "client/gateway/api/api.h"
 #include "client/gateway/api/oip_json.h"
@@ -57,6 +58,10 @@ HttpResponse InferResponse(InferAnswer answer) {
 }
 
 }  // namespace
+
+bool Api::IsOip(absl::string_view target) {
+  return absl::ConsumePrefix(&target, "/v2") && (target.empty() || target[0] == '/' || target[0] == '?');
+}
 
 HttpResponse Api::AsOipError(HttpResponse problem) {
   if (problem.content_type != "application/problem+json") return problem;
