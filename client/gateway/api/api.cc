@@ -70,9 +70,8 @@ bool Fits(absl::string_view pattern, absl::string_view segment, std::string* nam
 }
 
 // As the caller sent it, when it is fit for headers and logs; else a new one.
-std::string RequestIdOf(const HttpRequest& request) {
+std::string RequestIdOf(absl::string_view sent) {
   constexpr size_t kMax = 128;
-  const absl::string_view sent = request.header("x-request-id");
   const bool sane = !sent.empty() && sent.size() <= kMax &&
                     std::all_of(sent.begin(), sent.end(), [](unsigned char c) { return absl::ascii_isgraph(c); });
   if (sane) return std::string(sent);
@@ -155,7 +154,7 @@ asio::awaitable<HttpResponse> Api::Handle(int thread, const HttpRequest& request
                       .connection = exchange,
                       .backend = *backends_[static_cast<size_t>(thread)],
                       .url = {},
-                      .request_id = RequestIdOf(request),
+                      .request_id = RequestIdOf(request.header("x-request-id")),
                       .metadata = {},
                       .timing = {}};
   on_its_way.metadata = {.authorization = std::string(request.header("authorization")),
@@ -183,6 +182,16 @@ asio::awaitable<HttpResponse> Api::Handle(int thread, const HttpRequest& request
                          {"request_id", on_its_way.request_id}});
   }
   co_return response;
+}
+
+HttpResponse Api::Refuse(const HttpError& error) const {
+  const std::string request_id = RequestIdOf("");
+  HttpResponse response = ProblemOf(error.status, error.detail, request_id);
+  response.headers.emplace_back("X-Request-Id", request_id);
+  if (options_.access_log) {
+    LogInfo("refused", {{"status", error.status}, {"detail", error.detail}, {"request_id", request_id}});
+  }
+  return response;
 }
 
 HttpResponse Api::Answer(const Exchange& exchange, const absl::Status& status, const google::protobuf::Message& message,
@@ -237,7 +246,8 @@ Api::Work Api::WebFile(Exchange& exchange, std::string name) {
                         {"Content-Security-Policy", kContentSecurityPolicy},
                         {"Referrer-Policy", "no-referrer"},
                         {"Cross-Origin-Resource-Policy", "same-origin"}};
-    if (exchange.http.header("if-none-match") == file.etag) {
+    const absl::string_view known = exchange.http.header("if-none-match");
+    if (known == "*" || absl::StrContains(known, file.etag)) {  // also in a list, and as W/"..." after a proxy
       response.status = 304;
       response.content_type.clear();
     } else {

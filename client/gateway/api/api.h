@@ -11,6 +11,7 @@
 #include "client/gateway/api/backend.h"
 #include "client/gateway/api/guard.h"
 #include "client/gateway/api/url.h"
+#include "client/gateway/http/head_rules.h"
 #include "client/gateway/http/message.h"
 
 namespace digit {
@@ -28,6 +29,8 @@ class Api {
 
   // The handler of HttpServer.
   asio::awaitable<HttpResponse> Handle(int thread, const HttpRequest& request, HttpExchange& exchange);
+  // The answer to what is no request.
+  HttpResponse Refuse(const HttpError& error) const;
 
  private:
   // A request on its way through.

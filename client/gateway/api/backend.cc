@@ -2,10 +2,13 @@
 
 #include <grpcpp/channel.h>
 
+#include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <chrono>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "base/retry_after.h"
@@ -16,6 +19,24 @@ namespace digit {
 namespace {
 
 constexpr char kServer[] = "digitd";  // its address is nobody's business outside
+
+// ToClientStatus() without "digitd says: ".
+absl::Status PlainStatus(const grpc::Status& status, absl::Duration timeout, bool connected) {
+  const absl::Status client = ToClientStatus(status, kServer, timeout, connected);
+  absl::string_view message = client.message();
+  absl::ConsumePrefix(&message, "digitd says: ");
+  return absl::Status(client.code(), message);
+}
+
+// gRPC ends the process over a value with other characters than printable ASCII, and fails the call over 8 KiB in all.
+// What does not fit is as if it were not there.
+void AddIfItFits(grpc::ClientContext* context, const std::string& name, const std::string& value) {
+  constexpr size_t kMaxBytes = 4096;
+  const bool fits = !value.empty() && value.size() <= kMaxBytes && std::all_of(value.begin(), value.end(), [](char c) {
+    return absl::ascii_isprint(static_cast<unsigned char>(c));
+  });
+  if (fits) context->AddMetadata(name, value);
+}
 
 // The calls of a training's feed: gRPC's thread brings the next state, the coroutine's takes it.
 template <typename Request, typename Response>
@@ -39,7 +60,9 @@ class Feed final : public Backend::TrainingFeed, public grpc::ClientReadReactor<
   }
   grpc::ClientContext* context() { return &context_; }
 
-  asio::awaitable<std::optional<v1::Training>> Next(absl::Status* status) override {
+  asio::awaitable<std::optional<v1::Training>> Next(bool is_first, absl::Status* status) override {
+    const auto limit = is_first ? std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(timeout_)
+                                : asio::steady_timer::time_point::max();
     while (true) {
       {
         MutexLock lock(&state_->mu);
@@ -52,10 +75,15 @@ class Feed final : public Backend::TrainingFeed, public grpc::ClientReadReactor<
           *status = state_->status;
           co_return std::nullopt;
         }
-        state_->wake.expires_at(asio::steady_timer::time_point::max());
+        state_->wake.expires_at(limit);
       }
       boost::system::error_code woken;
       co_await state_->wake.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+      if (!woken) {  // nobody woke it: the time is over
+        Cancel();
+        *status = PlainStatus(grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, ""), timeout_, true);
+        co_return std::nullopt;
+      }
     }
   }
 
@@ -87,7 +115,7 @@ class Feed final : public Backend::TrainingFeed, public grpc::ClientReadReactor<
   void OnDone(const grpc::Status& status) override {
     const std::shared_ptr<State> state = state_;
     MutexLock lock(&state->mu);
-    state->status = ToClientStatus(status, kServer, timeout_, true);
+    state->status = PlainStatus(status, timeout_, true);
     state->ended = true;
     Wake();
     state->changed.NotifyAll();  // once the lock is free *this may be gone
@@ -150,19 +178,16 @@ std::string Backend::TimingOf(const grpc::ClientContext& context) {
 
 void Backend::Prepare(const CallMetadata& metadata, grpc::ClientContext* context) const {
   context->set_deadline(absl::ToChronoTime(absl::Now() + options_.timeout));
-  if (!metadata.authorization.empty()) context->AddMetadata("authorization", metadata.authorization);
-  if (!metadata.request_id.empty()) context->AddMetadata("x-request-id", metadata.request_id);
-  if (!metadata.traceparent.empty()) context->AddMetadata("traceparent", metadata.traceparent);
+  AddIfItFits(context, "authorization", metadata.authorization);
+  AddIfItFits(context, "x-request-id", metadata.request_id);
+  AddIfItFits(context, "traceparent", metadata.traceparent);
   if (metadata.is_remote) context->AddMetadata("digit-caller", "remote");
 }
 
 absl::Status Backend::ToStatus(const grpc::Status& status, const grpc::ClientContext& context) const {
   if (status.ok()) return absl::OkStatus();
   const bool connected = channel_->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY;
-  const absl::Status client = ToClientStatus(status, kServer, options_.timeout, connected);
-  absl::string_view message = client.message();
-  absl::ConsumePrefix(&message, "digitd says: ");
-  absl::Status plain(client.code(), message);
+  absl::Status plain = PlainStatus(status, options_.timeout, connected);
   const std::optional<absl::Duration> pushback = RetryPushback(status, context);
   return pushback.has_value() ? WithRetryAfter(std::move(plain), *pushback) : plain;
 }

@@ -28,7 +28,7 @@
 
 namespace digit {
 
-// What goes along with a call.
+// What goes along with a call. A value that is not printable ASCII, or longer than 4 KiB, is left out.
 struct CallMetadata {
   std::string authorization;  // as the caller sent it; empty: none
   std::string request_id;
@@ -69,8 +69,9 @@ class Backend {
   class TrainingFeed {
    public:
     virtual ~TrainingFeed() = default;  // cancels the call
-    // The next state; nullopt: there is no more, then `status` says why.
-    virtual asio::awaitable<std::optional<v1::Training>> Next(absl::Status* status) = 0;
+    // The next state; nullopt: there is no more, then `status` says why. The first one comes within Options::timeout,
+    // or never (DEADLINE_EXCEEDED).
+    virtual asio::awaitable<std::optional<v1::Training>> Next(bool is_first, absl::Status* status) = 0;
     virtual void Cancel() = 0;
   };
   std::unique_ptr<TrainingFeed> WatchTraining(const std::string& id, const CallMetadata& metadata,
