@@ -1,4 +1,5 @@
 """What the tests of digit-gateway share: the running program, and HTTP as bytes, which no library would send wrong."""
+import base64
 import json
 import os
 import re
@@ -11,6 +12,15 @@ from digitd_test import BIN
 
 IMAGES = {name.split(".")[0]: open(f"tests/data/images/{name}", "rb").read()
           for name in os.listdir("tests/data/images") if name.endswith((".png", ".bmp"))}
+
+# seven.png as Leptonica writes it as JPEG, quality 40.
+IMAGES["jpeg"] = base64.b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABQODxIPDRQSEBIXFRQYHjIhHhwcHj0sLiQySUBMS0dARkVQWnNiUFVtVkVGZIhlbXd7gYKBTmCNl4"
+    "x9lnN+gXz/wAALCAAcABwBAREA/8QAHwAAAQUBAQEBAQEAAAAAAAAAAAECAwQFBgcICQoL/8QAtRAAAgEDAwIEAwUFBAQAAAF9AQIDAAQRBRIh"
+    "MUEGE1FhByJxFDKBkaEII0KxwRVS0fAkM2JyggkKFhcYGRolJicoKSo0NTY3ODk6Q0RFRkdISUpTVFVWV1hZWmNkZWZnaGlqc3R1dnd4eXqDhI"
+    "WGh4iJipKTlJWWl5iZmqKjpKWmp6ipqrKztLW2t7i5usLDxMXGx8jJytLT1NXW19jZ2uHi4+Tl5ufo6erx8vP09fb3+Pn6/9oACAEBAAA/AOPh"
+    "jM0yRKQC7BQWOAMnvW+fC8UI/wBK1mxibuobP9RVa90SC30+W8g1GK5WNwmEQgEnsD9OaxqKkt4JLq4jghXdJIwVR7mtXxBNHAYdKtWzDZjDsP"
+    "45D94/0rGore0LGnafd6w4G9P3Ntn++RyfwH9awiSxJYkk8knvSUUu9tmzcdmc7c8Z9cUlFf/Z")
 
 
 class Answer:
