@@ -130,11 +130,7 @@ Api::Work Api::Dispatch(Exchange& exchange) {
     co_return response;
   }
   const std::optional<Guard::Refusal> refusal = guard_.Check(http, preflight ? Access::kRead : found.route->access);
-  if (refusal.has_value()) {
-    HttpResponse response = ProblemOf(refusal->status, refusal->detail, exchange.request_id);
-    if (refusal->status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
-    co_return response;
-  }
+  if (refusal.has_value()) co_return ProblemOf(refusal->status, refusal->detail, exchange.request_id);
   if (preflight) {
     HttpResponse response{.status = 204, .content_type = {}, .headers = {}, .body = {}, .stream = {}};
     response.headers.emplace_back("Allow", absl::StrCat(found.methods, ", OPTIONS"));
