@@ -128,6 +128,12 @@ def form(*parts, boundary="xYzZY"):
     return body + f"--{boundary}--\r\n".encode(), {"Content-Type": f"multipart/form-data; boundary={boundary}"}
 
 
+def freeze(daemon):
+    """Stops the process as it is: it holds its connections and answers nothing. SIGCONT lets it go on."""
+    daemon.process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, daemon.process.pid, os.WSTOPPED)
+
+
 class Gateway:
     """A running digit-gateway; `address` is where it listens."""
 
@@ -144,7 +150,8 @@ class Gateway:
                 break
         else:
             raise AssertionError("digit-gateway did not start:\n" + "".join(self.log))
-        self.reader = threading.Thread(target=lambda: self.log.extend(self.process.stderr))
+        self.changed = threading.Condition()
+        self.reader = threading.Thread(target=self.read)
         self.reader.start()  # a full pipe would hold it up
 
     def __enter__(self):
@@ -155,6 +162,17 @@ class Gateway:
             self.process.kill()
         self.wait()
         self.process.stderr.close()
+
+    def read(self):
+        for line in self.process.stderr:
+            with self.changed:
+                self.log.append(line)
+                self.changed.notify_all()
+
+    def wait_for_log(self, words):
+        """Until a line has these words; the test's time limit is the bound."""
+        with self.changed:
+            self.changed.wait_for(lambda: any(words in line for line in self.log))
 
     def connect(self, **options):
         return Connection(self.address, **options)
