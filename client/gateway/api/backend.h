@@ -58,8 +58,9 @@ class Backend {
                                      Response* response, std::string* timing = nullptr);
 
   // Recognises one picture of at most Coalescer::kMaxPictureBytes, in company.
-  asio::awaitable<Coalescer::Answer> RecognizeSmall(std::string model, std::string version, std::string picture) {
-    return coalescer_.Recognize(std::move(model), std::move(version), std::move(picture));
+  asio::awaitable<Coalescer::Answer> RecognizeSmall(std::string model, std::string version, std::string picture,
+                                                    HttpExchange* exchange) {
+    return coalescer_.Recognize(std::move(model), std::move(version), std::move(picture), exchange);
   }
 
   // Whether a daemon takes requests now.

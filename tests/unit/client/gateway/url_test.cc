@@ -21,7 +21,8 @@ TEST(UrlTest, DecodesSegmentsAndQuery) {
 }
 
 TEST(UrlTest, RefusesBrokenEscapesAndWhatIsNotUtf8) {
-  for (const char* bad : {"/%", "/%1", "/%zz", "/a%00b", "/?a=%", "/?%4=1", "/%ff", "/?a=%c3"}) EXPECT_FALSE(ParseUrl(bad).ok()) << bad;
+  for (const char* bad : {"/%", "/%1", "/%zz", "/a%00b", "/?a=%", "/?%4=1", "/%ff", "/?a=%c3"})
+    EXPECT_FALSE(ParseUrl(bad).ok()) << bad;
 }
 
 }  // namespace
