@@ -26,6 +26,8 @@ absl::StatusCode CodeOfErrno(int error) {
     case EROFS:
       return absl::StatusCode::kPermissionDenied;
     case EISDIR:
+    case ELOOP:
+    case ENXIO:
       return absl::StatusCode::kFailedPrecondition;
     case ENOSPC:
     case EDQUOT:

@@ -131,7 +131,7 @@ class MetricsServer::Impl {
     address.sin_addr = host_;
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return;
-    ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address));
+    (void)::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address));
     ::close(fd);
   }
 

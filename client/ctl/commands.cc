@@ -42,14 +42,17 @@ std::string FormatShadow(const v1::Shadow& shadow, const Labels& labels) {
   return out;
 }
 
+std::string StateOf(const v1::ModelVersion& version) {
+  return absl::AsciiStrToLower(absl::StripPrefix(v1::ModelState_Name(version.state()), "MODEL_STATE_"));
+}
+
 Row ModelRow(const v1::Model& model, const v1::ModelVersion& version) {
   std::string accuracy;
   for (const v1::ModelAccuracy& a : version.accuracy()) {
     absl::StrAppendFormat(&accuracy, "%s%.2f %% of %s", accuracy.empty() ? "" : ", ", a.accuracy() * 100,
                           Printable(a.set()));
   }
-  std::string state = absl::AsciiStrToLower(absl::StripPrefix(v1::ModelState_Name(version.state()), "MODEL_STATE_"));
-  if (!version.state_reason().empty()) absl::StrAppend(&state, " (", Printable(version.state_reason()), ")");
+  std::string state = StateOf(version);
   if (version.has_shadow()) absl::StrAppend(&state, " (", FormatShadow(version.shadow(), version.labels()), ")");
   return {absl::StrCat(Printable(model.name()), model.is_default() ? " (default)" : ""),
           Printable(version.version()),
@@ -101,10 +104,16 @@ absl::Status AppendJsonLine(const google::protobuf::Message& message, std::strin
 
 std::string FormatModels(const v1::ListModelsResponse& response) {
   std::vector<Row> rows = {{"MODEL", "VERSION", "STATE", "ENGINE", "CLASSES", "ACCURACY"}};
+  std::string reasons;  // below the table: they are as long as a line
   for (const v1::Model& model : response.models()) {
-    for (const v1::ModelVersion& version : model.versions()) rows.push_back(ModelRow(model, version));
+    for (const v1::ModelVersion& version : model.versions()) {
+      rows.push_back(ModelRow(model, version));
+      if (version.state_reason().empty()) continue;
+      absl::StrAppend(&reasons, Printable(model.name()), " ", Printable(version.version()), " is ", StateOf(version),
+                      ": ", Printable(version.state_reason()), "\n");
+    }
   }
-  return FormatTable(rows);
+  return absl::StrCat(FormatTable(rows), reasons);
 }
 
 ExitCode RunModels(const Flags& flags, Client* client) {
@@ -206,6 +215,9 @@ ExitCode RunRollback(const Flags& flags, Client* client) {
   if (!response.ok()) return Fail(response.status());
   ExitCode code = kExitOk;
   PrintData(absl::StrCat(LiveOf(response->model()), " is live again\n"), &code);
+  if (response->model().versions_size() > 0 && !response->model().versions(0).state_reason().empty()) {
+    Complain(absl::StrCat("but it ", response->model().versions(0).state_reason()));  // "will not survive a restart"
+  }
   return code;
 }
 

@@ -116,7 +116,8 @@ void AddOptions(CLI::App* app, DaemonConfig* config) {
                   "Accept a correction without review once N sources agree; 0: never. Sources are what callers claim")
       ->type_name("N");
   app->add_option("--admin-token-file", config->admin_token_file,
-                  "File with the token that reload and rollback need; without it they work on loopback only")
+                  "File with the token that admin calls need: reload, rollback, promote, shadow, train, cancel, "
+                  "reading and reviewing feedback; without it they work on loopback only")
       ->type_name("FILE");
   app->add_flag("--access-log", config->access_log,
                 "Log a line for each answered Recognize call and stream message, with where its time went");

@@ -1,4 +1,6 @@
 // digitd: flags, signals, one Daemon.
+#include <malloc.h>
+
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -103,6 +105,9 @@ int Main(int argc, char** argv) {
   // Debian builds Abseil with its detector of lock cycles on: every lock that gRPC takes would go through one global
   // graph behind one spin lock, the largest single cost of a small call.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  // Weights come and go with every reload. glibc raises this threshold to what was freed last, and then they are cut
+  // from a heap that never shrinks: 29 MiB became 97 after 900 reloads. Fixed, they go back to the system.
+  mallopt(M_MMAP_THRESHOLD, 128 << 10);
   const ParsedFlags flags = ParseFlags(argc, argv);
   if (flags.exit_code.has_value()) return *flags.exit_code;
   // One thread per executor: the libraries under the torch module must not start their own.

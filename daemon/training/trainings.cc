@@ -71,7 +71,8 @@ void Trainings::Restore() {
     }
     MutexLock lock(&mu_);
     std::sort(waiting_.begin(), waiting_.end(),
-              [&](const std::string& a, const std::string& b) { return jobs_[a].created < jobs_[b].created; });
+              [&](const std::string& a, const std::string& b)
+                  ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return jobs_[a].created < jobs_[b].created; });
     if (!waiting_.empty()) LogInfo("trainings go on", {{"waiting", absl::StrCat(waiting_.size())}});
   });
 }

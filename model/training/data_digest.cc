@@ -21,8 +21,8 @@ absl::Status CheckDataset(absl::string_view name, const LabeledImages& test) {
   const std::string digest = DigestOf(test);
   for (const auto& [known, known_digest] : kDigests) {
     if (digest != known_digest || name == known) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("these are the test pictures of ", known, ", not of ", name, ": say --dataset ", known));
+    return absl::InvalidArgumentError(absl::StrCat("these are the test pictures of ", known, ", not of ", name,
+                                                   ": the data set, or its folder, must be named ", known));
   }
   return absl::OkStatus();
 }

@@ -159,13 +159,16 @@ TEST_F(ReloadTest, WhatIsNoRegularFileIsRefusedAtOnceAndTheNextReloadWorks) {
 }
 
 TEST_F(ReloadTest, ManyRefusalsNeverHideWhatIsLoaded) {
+  const auto images = std::make_shared<LabeledImages>(DigitGenerator(/*seed=*/7).DrawMany(50));
+  ModelRegistry registry({.pool = pool_.get(), .gate_images = [&](const std::string&) { return images; }});
+  ASSERT_TRUE(registry.Load("mnist", path(), kNow).ok());
   Write(Shifted(1));
-  ASSERT_TRUE(Reload().ok());
+  ASSERT_TRUE(registry.Reload("", {}, kNow).ok());
   for (int i = 0; i < 30; ++i) {
     Write(Sevens(1000 + i));
-    EXPECT_FALSE(Reload().ok());
+    EXPECT_FALSE(registry.Reload("", {}, kNow).ok());
   }
-  const auto versions = registry_.Describe("")->versions;
+  const auto versions = registry.Describe("")->versions;
   EXPECT_EQ(versions.size(), 20u);
   EXPECT_EQ(versions[0].state, ModelState::kLive);
   EXPECT_EQ(std::count_if(versions.begin(), versions.end(), [](const auto& v) { return v.state == ModelState::kKept; }),

@@ -1,0 +1,74 @@
+// Calls of the gateway's REST API.
+
+let token = '';
+
+// For admin calls; kept in memory only.
+export function setToken(value) {
+  token = value.trim();
+}
+
+// Why a call has failed. `status` 0: nobody answered. `retryAfter` in seconds, null: unknown.
+export class Problem extends Error {
+  constructor(status, {detail = '', reason = '', retryAfter = null} = {}) {
+    super(detail);
+    Object.assign(this, {status, reason, retryAfter});
+  }
+
+  get offline() {
+    return [0, 502, 503].includes(this.status);
+  }
+}
+
+async function call(path, {method = 'GET', body, type, admin = false, timeout = 30000, json = true} = {}) {
+  const headers = {};
+  if (type) headers['Content-Type'] = type;
+  if (admin && token) headers.Authorization = `Bearer ${token}`;
+  let response;
+  let text;
+  try {
+    response = await fetch(path, {method, body, headers, cache: 'no-store', signal: AbortSignal.timeout(timeout)});
+    text = await response.text();
+  } catch (error) {
+    throw new Problem(0, {detail: error.message});
+  }
+  let answer = {};
+  try {
+    answer = JSON.parse(text);
+  } catch {
+    if (response.ok && json) throw new Problem(502, {detail: 'not JSON'});  // a proxy's own page
+  }
+  if (response.ok) return answer;
+  const seconds = Number.parseFloat(response.headers.get('Retry-After'));
+  throw new Problem(response.status, {
+    detail: answer.detail ?? response.statusText,
+    reason: answer.reason,
+    retryAfter: Number.isNaN(seconds) ? null : seconds,
+  });
+}
+
+const get = (path, options) => call(path, options);
+const post = (path, message, options) =>
+  call(path, {method: 'POST', body: JSON.stringify(message), type: 'application/json', ...options});
+const modelPath = name => `/v1/models/${encodeURIComponent(name)}`;
+
+export const ready = () => call('/readyz', {timeout: 5000, json: false});
+export const recognizePath = model => `${modelPath(model || '-')}:recognize`;
+export const recognize = (picture, model) =>
+  call(`${recognizePath(model)}?include=pixels,timing`, {method: 'POST', body: picture.bytes, type: picture.type});
+export const listModels = async () => (await get('/v1/models')).models ?? [];
+export const submitFeedback = (model, message) => post(`${modelPath(model)}/feedback`, message);
+
+// A reload checks and compares a model and may take a while.
+const slow = {admin: true, timeout: 600000};
+export const reload = model => post(`${modelPath(model)}:reload`, {}, slow);
+export const rollback = model => post(`${modelPath(model)}:rollback`, {}, slow);
+export const promote = (model, version) => post(`${modelPath(model)}:promote`, {version}, slow);
+export const train = (model, request) => post(`${modelPath(model)}:train`, request, {admin: true});
+export const listTrainings = async model =>
+  (await get(`/v1/trainings?model=${encodeURIComponent(model)}`)).trainings ?? [];
+export const trainingPath = id => `/v1/trainings/${encodeURIComponent(id)}`;
+export const cancelTraining = id => post(`${trainingPath(id)}:cancel`, {}, {admin: true});
+export const listPendingFeedback = (model, pageToken) =>
+  get(`/v1/feedback?model=${encodeURIComponent(model)}&state=PENDING&page_size=12&include_pixels=true` +
+    `&page_token=${encodeURIComponent(pageToken)}`, {admin: true});
+export const reviewFeedback = (ids, state) => post('/v1/feedback:review', {ids, state}, {admin: true});

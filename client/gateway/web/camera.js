@@ -1,0 +1,48 @@
+// One picture from a camera, in a dialog.
+import {byId} from './dom.js';
+import {t} from './i18n.js';
+
+const FAILURES = {NotFoundError: 'cameraNone', OverconstrainedError: 'cameraNone', NotAllowedError: 'cameraDenied'};
+
+// take(blob) gets the square in the middle of what the camera sees.
+export function offerCamera(take) {
+  const dialog = byId('camera-dialog');
+  const video = byId('camera-video');
+  const notice = byId('camera-notice');
+  const button = byId('camera-take');
+  let stream = null;
+
+  const stop = () => {
+    for (const track of stream?.getTracks() ?? []) track.stop();
+    stream = video.srcObject = null;
+  };
+
+  byId('camera').addEventListener('click', async () => {
+    notice.textContent = '';
+    button.disabled = true;
+    dialog.showModal();
+    if (!navigator.mediaDevices) {
+      notice.textContent = t('cameraInsecure');
+      return;
+    }
+    try {
+      const opened = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'environment'}});
+      stream = video.srcObject = opened;
+      if (!dialog.open) stop();  // closed meanwhile
+    } catch (error) {
+      const why = error.message || error.name;
+      notice.textContent = t(FAILURES[error.name] ?? 'cameraFailed', {why});
+    }
+  });
+  video.addEventListener('loadeddata', () => (button.disabled = false));
+  button.addEventListener('click', () => {
+    const side = Math.min(video.videoWidth, video.videoHeight);
+    const canvas = Object.assign(document.createElement('canvas'), {width: side, height: side});
+    canvas.getContext('2d').drawImage(video, (video.videoWidth - side) / 2, (video.videoHeight - side) / 2, side, side,
+      0, 0, side, side);
+    dialog.close();
+    canvas.toBlob(take, 'image/jpeg', 0.92);
+  });
+  byId('camera-close').addEventListener('click', () => dialog.close());
+  dialog.addEventListener('close', stop);
+}

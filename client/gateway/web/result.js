@@ -1,0 +1,123 @@
+// Shows what came out: label, verdict, bars, the picture that the network saw; or why nothing did.
+import {byId, drawPixels, make} from './dom.js';
+import {locale, percent, t} from './i18n.js';
+
+const VERDICTS = {confident: 'confident', unsure: 'unsure', not_a_digit: 'isNotADigit'};
+
+// States that show words in place of an answer: mark and keys of words. What the server says is shown below them only
+// where our own words say less.
+const WORDS = {
+  blank: ['', 'blank', 'blankHint'],
+  loading: ['', 'connecting', null],
+  working: ['', 'working', null],
+  offline: ['', 'offlineLong', 'offlineRetry'],
+  noModel: ['', 'noModel', null],
+  no_digit: ['?', 'noDigit', 'noDigitHint'],
+  undecodable: ['', 'undecodable', 'undecodableHint'],
+  too_large: ['', 'tooLarge', 'tooLargeHint'],
+};
+
+export class Result {
+  #state = 'loading';
+  #details = {};
+  #rows = [];
+  #labels = [];
+
+  // Of the model; the rows of the table.
+  setLabels(labels) {
+    if (labels.join('\n') === this.#labels.join('\n')) return;
+    this.#labels = labels;
+    this.#rows = labels.map(label => {
+      const fill = make('span', {class: 'fill'});
+      const share = make('td', {class: 'share'});
+      const row = make('tr', {}, make('th', {scope: 'row'}, label),
+        make('td', {'aria-hidden': 'true'}, make('span', {class: 'track'}, fill)), share);
+      return {row, fill, share};
+    });
+    byId('bars').replaceChildren(...this.#rows.map(({row}) => row));
+    this.#showBars(null);
+  }
+
+  get labels() {
+    return this.#labels;
+  }
+
+  // state: a key of WORDS; 'answer' {answer, milliseconds}; 'overload' {seconds}; 'error' {problem}. `spoken`: readers of
+  // the live region hear it, which they do not while somebody draws.
+  show(state, details = {}, spoken = true) {
+    this.#state = state;
+    this.#details = details;
+    this.#render();
+    if (spoken) byId('live').textContent = this.#sentence();
+  }
+
+  // In the language of now.
+  render() {
+    this.#render();
+  }
+
+  #render() {
+    const {label, confidence, verdict, detail, mark} = this.#texts();
+    byId('headline').dataset.state = mark ?? this.#state;
+    byId('label').textContent = label;
+    byId('label').classList.toggle('long', label.length > 2);
+    byId('confidence').textContent = confidence;
+    byId('verdict').textContent = verdict;
+    byId('detail').textContent = detail;
+    const {answer, milliseconds} = this.#state === 'answer' ? this.#details : {};
+    if (this.#state !== 'working') {
+      this.#showBars(answer?.probabilities ?? null);
+      byId('seen').hidden = !answer?.pixels;
+      if (answer?.pixels) drawPixels(byId('seen-pixels'), answer.pixels);
+    }
+    byId('meta').textContent = answer ? meta(answer, milliseconds) : '';
+  }
+
+  #texts() {
+    const {answer, problem, seconds} = this.#details;
+    if (this.#state === 'answer') {
+      const not = answer.verdict === 'not_a_digit';
+      const closest = {label: answer.label, confidence: percent(answer.confidence)};
+      return {
+        label: not ? '?' : answer.label,
+        confidence: not ? '' : closest.confidence,
+        verdict: answer.verdict ? t(VERDICTS[answer.verdict]) : '',
+        detail: not ? t('closest', closest) : '',
+        mark: answer.verdict ?? 'confident',
+      };
+    }
+    const blank = {label: '', confidence: '', verdict: '', detail: ''};
+    if (this.#state === 'overload')
+      return {...blank, verdict: t('overload'), detail: t('overloadRetry', {seconds})};
+    if (this.#state === 'error') return {...blank, verdict: t('failed'), detail: problem.message};
+    const [label, verdict, detail] = WORDS[this.#state];
+    return {...blank, label, verdict: t(verdict), detail: detail ? t(detail) : ''};
+  }
+
+  #sentence() {
+    const {label, confidence, verdict, detail} = this.#texts();
+    const name = this.#state === 'answer' && label !== '?' ? label : '';
+    return [name, confidence, verdict, detail].filter(Boolean).join(t('comma'));
+  }
+
+  #showBars(probabilities) {
+    const best = probabilities ? Math.max(...probabilities) : 2;
+    this.#rows.forEach(({row, fill, share}, i) => {
+      const p = probabilities?.[i] ?? 0;
+      row.classList.toggle('best', p === best);
+      fill.style.transform = `translateX(${100 * p - 100}%)`;  // through the CSSOM, which the CSP allows
+      share.textContent = probabilities ? percent(p) : '–';
+    });
+  }
+}
+
+function meta(answer, milliseconds) {
+  const number = n => new Intl.NumberFormat(locale(), {maximumFractionDigits: n < 10 ? 1 : 0}).format(n);
+  const parts = [`${answer.model} ${answer.version}`];
+  if (milliseconds !== undefined) {
+    const micros = answer.timing?.compute_us ?? 0;
+    const compute = micros < 1000 ? t('microseconds', {n: micros}) : t('milliseconds', {n: number(micros / 1000)});
+    parts.push(t('metaTime', {round: t('milliseconds', {n: number(milliseconds)}), compute}));
+  }
+  return parts.join(' · ');
+}

@@ -1,0 +1,192 @@
+// Trainings in the admin tab: starting one, and following each as the server tells of it (Server-Sent Events).
+import * as api from './api.js';
+import {accuracyChart} from './chart.js';
+import {make} from './dom.js';
+import {hasWords, locale, percent, t} from './i18n.js';
+
+const SHOWN = 6;
+const ENDED = ['TRAINING_STATE_DONE', 'TRAINING_STATE_FAILED', 'TRAINING_STATE_CANCELLED'];
+
+const ended = training => ENDED.includes(training.state);
+
+export class Trainings {
+  #ended;
+  #views = new Map();  // by id
+  #list = make('div', {class: 'trainings'});
+  #notice = make('p', {class: 'notice', role: 'status'});
+  #model = make('select', {id: 'train-model'});
+  #modelField = null;
+
+  // `somethingEnded` is called when a training has ended: there may be a new version.
+  constructor(somethingEnded) {
+    this.#ended = somethingEnded;
+  }
+
+  // Stops following.
+  leave() {
+    for (const view of this.#views.values()) view.leave();
+  }
+
+  async refresh(models) {
+    const names = models.map(model => model.name);
+    if (names.join('\n') !== [...this.#model.options].map(o => o.value).join('\n'))
+      this.#model.replaceChildren(...names.map(name => new Option(name)));
+    if (this.#modelField) this.#modelField.hidden = names.length < 2;
+    const trainings = (await api.listTrainings('')).slice(0, SHOWN);
+    const views = new Map(trainings.map(training => [training.id, this.#views.get(training.id) ?? this.#add(training.id)]));
+    for (const [id, view] of this.#views) if (!views.has(id)) view.leave();
+    const changed = [...views.keys()].join() !== [...this.#views.keys()].join();
+    this.#views = views;
+    if (changed || trainings.length === 0) this.#showList();
+    for (const training of trainings) views.get(training.id).follow(training);
+  }
+
+  render() {
+    const section = make('section', {class: 'card', 'aria-labelledby': 'trainings-title'},
+      make('h2', {id: 'trainings-title'}, t('trainings')), this.#form(), this.#notice, this.#list);
+    for (const view of this.#views.values()) view.render();
+    this.#showList();
+    return section;
+  }
+
+  #showList() {
+    const views = [...this.#views.values()].map(view => view.element);
+    this.#list.replaceChildren(...(views.length > 0 ? views : [make('p', {class: 'hint'}, t('noTrainings'))]));
+  }
+
+  #add(id) {
+    return new TrainingView(id, () => this.#ended());
+  }
+
+  #form() {
+    const data = make('input', {id: 'train-data', value: 'mnist', 'aria-describedby': 'train-data-hint',
+      autocomplete: 'off', spellcheck: 'false'});
+    const epochs = make('input', {id: 'train-epochs', type: 'number', min: 0, max: 1000, value: 0,
+      'aria-describedby': 'train-epochs-hint'});
+    const fineTune = make('input', {type: 'checkbox', id: 'train-fine-tune'});
+    const corrections = make('input', {type: 'checkbox', id: 'train-corrections'});
+    const promote = make('select', {id: 'train-promote'}, new Option(t('goLiveIfBetter'), 'PROMOTE_IF_BETTER'),
+      new Option(t('goLiveNever'), 'PROMOTE_NEVER'), new Option(t('goLiveAlways'), 'PROMOTE_ALWAYS'));
+    const field = (input, key, hint = null) => make('div', {class: 'field'},
+      make('label', {for: input.id}, t(key)), input,
+      hint ? make('p', {id: `${input.id}-hint`, class: 'hint'}, t(hint)) : null);
+    const check = (input, key) => make('label', {class: 'check'}, input, t(key));
+    this.#modelField = field(this.#model, 'model');
+    this.#modelField.hidden = this.#model.options.length < 2;
+    const start = event => {
+      event.preventDefault();
+      this.#start({data_set: data.value.trim(), epochs: Number(epochs.value) || 0, fine_tune: fineTune.checked,
+        corrections: corrections.checked, promote: promote.value});
+    };
+    return make('form', {class: 'train', onsubmit: start},
+      this.#modelField, field(data, 'dataSet', 'dataSetHint'), field(epochs, 'epochs', 'epochsHint'), field(promote, 'goLive'),
+      make('div', {class: 'checks'}, check(fineTune, 'fineTune'), check(corrections, 'corrections')),
+      make('div', {class: 'row'}, make('button', {class: 'main', id: 'train'}, t('train'))));
+  }
+
+  async #start(request) {
+    this.#notice.textContent = '…';
+    try {
+      await api.train(this.#model.value || '-', request);
+      this.#notice.textContent = '';
+    } catch (problem) {
+      this.#notice.textContent = t('failedBecause', {why: problem.message});
+    }
+    this.#ended();
+  }
+}
+
+// One training.
+class TrainingView {
+  element = make('article', {class: 'training'});
+  #id;
+  #ended;
+  #training = null;
+  #source = null;
+  #state = make('span', {class: 'badge'});
+  #bar = make('progress', {max: 1});
+  #facts = make('p', {class: 'facts'});
+  #outcome = make('p', {class: 'facts'});
+  #cancel = make('button', {type: 'button', class: 'quiet', onclick: () => this.#stop()});
+  #chart = make('div', {class: 'chart-box'});
+
+  constructor(id, hasEnded) {
+    this.#id = id;
+    this.#ended = hasEnded;
+    this.element.append(make('div', {class: 'title'}, make('h3', {}, make('code', {}, id), this.#state), this.#cancel),
+      this.#bar, this.#facts, this.#chart, this.#outcome);
+  }
+
+  // Shows what the list said, and from then on what the server tells, until it has ended.
+  follow(training) {
+    if (!this.#source) this.#show(training);
+    if (ended(training) || this.#source) return;
+    const source = new EventSource(api.trainingPath(this.#id));
+    this.#source = source;
+    source.addEventListener('training', event => this.#show(JSON.parse(event.data)));
+    source.addEventListener('error', () => {
+      // The browser tries again by itself, unless the answer was no stream: then the next refresh does.
+      if (source.readyState === EventSource.CLOSED) this.leave();
+    });
+  }
+
+  leave() {
+    this.#source?.close();
+    this.#source = null;
+  }
+
+  #show(training) {
+    const news = this.#training && !ended(this.#training) && ended(training);
+    this.#training = training;
+    if (ended(training)) this.leave();
+    this.render();
+    if (news) this.#ended();
+  }
+
+  render() {
+    const training = this.#training;
+    if (!training) return;
+    const {progress} = training;
+    this.#state.textContent = hasWords(training.state) ? t(training.state) : training.state;
+    this.#state.dataset.state = training.state;
+    this.#cancel.textContent = t('cancel');
+    this.#cancel.hidden = ended(training);
+    this.#bar.hidden = ended(training);
+    this.#bar.setAttribute('aria-label', t('trainings'));
+    if (progress?.steps) this.#bar.value = (progress.epoch - 1 + progress.step / progress.steps) / progress.epochs;
+    else this.#bar.removeAttribute('value');
+    this.#facts.textContent = factsOf(training).join(' · ');
+    this.#outcome.textContent = [training.version && t('cameOut', {version: training.version}), training.gate, training.error]
+      .filter(Boolean).join(' · ');
+    this.#chart.replaceChildren(...(training.epochs?.length > 0
+      ? [make('p', {class: 'hint'}, t('chart')), accuracyChart(training.epochs, progress?.epochs ?? 0)] : []));
+  }
+
+  async #stop() {
+    try {
+      await api.cancelTraining(this.#id);
+    } catch (problem) {
+      this.#outcome.textContent = problem.message;
+    }
+  }
+}
+
+function factsOf(training) {
+  const number = new Intl.NumberFormat(locale(), {maximumSignificantDigits: 3});
+  const facts = [training.request.model, training.request.data_set].filter(Boolean);
+  const last = training.epochs?.at(-1);
+  if (last) facts.push(`${t('accuracy')} ${percent(last.accuracy)}`);
+  const {progress} = training;
+  if (training.state === 'TRAINING_STATE_QUEUED') facts.push(t('waits', {n: training.position}));
+  if (training.state !== 'TRAINING_STATE_RUNNING' || !progress) return facts;
+  facts.push(t('epochOf', progress), t('loss', {n: number.format(progress.loss)}));
+  if (progress.images_per_second > 0) facts.push(t('speed', {n: number.format(progress.images_per_second)}));
+  if (progress.time_left) facts.push(t('timeLeft', {time: duration(Number.parseFloat(progress.time_left))}));
+  return facts;
+}
+
+function duration(seconds) {
+  const unit = (value, name) => new Intl.NumberFormat(locale(), {style: 'unit', unit: name, unitDisplay: 'short',
+    maximumFractionDigits: 0}).format(value);
+  return seconds < 90 ? unit(seconds, 'second') : unit(seconds / 60, 'minute');
+}

@@ -1,0 +1,143 @@
+// Debian's Chromium, the page in it, and hands that draw there.
+import assert from 'node:assert/strict';
+import {readFileSync} from 'node:fs';
+import {chromium} from 'playwright-core';
+
+const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync'];
+const SIDE = 200;  // of the sheet in its own units
+
+export async function startBrowser(t, ...flags) {
+  const browser = await chromium.launch({executablePath: '/usr/bin/chromium', args: [...FLAGS, ...flags]});
+  t.after(() => browser.close());
+  return browser;
+}
+
+// Runs in the page before its own code: notes what the live region says, how long after the pen was lifted, how many
+// calls are under way, and what the Content-Security-Policy has refused.
+function watch() {
+  window.seen = {outcomes: [], up: 0, pending: 0, recognitions: 0, violations: []};
+  const {seen} = window;
+  document.addEventListener('securitypolicyviolation', e => seen.violations.push(`${e.violatedDirective} ${e.blockedURI}`));
+  addEventListener('pointerup', () => (seen.up = performance.now()), true);
+  const fetch = window.fetch;
+  window.fetch = async (...args) => {
+    const counted = String(args[0]).includes(':recognize');
+    seen.pending += counted;
+    seen.recognitions += counted;
+    try {
+      return await fetch(...args);
+    } finally {
+      seen.pending -= counted;
+    }
+  };
+  document.addEventListener('DOMContentLoaded', () => new MutationObserver(() => {
+    const {state} = document.getElementById('headline').dataset;
+    const label = document.getElementById('label').textContent;
+    const text = document.getElementById('live').textContent;
+    const {up} = seen;
+    requestAnimationFrame(() => setTimeout(() =>  // after that frame is painted
+      seen.outcomes.push({state, label, text, up, milliseconds: performance.now() - up})));
+  }).observe(document.getElementById('live'), {childList: true}));
+}
+
+// The page in a context of its own. Faults collect in page.faults; quiet(page) asserts that there are none.
+export async function openPage(t, browser, url, {wait = '[data-state=online]', ...options} = {}) {
+  const context = await browser.newContext({viewport: {width: 1180, height: 900}, locale: 'en-GB', ...options});
+  t.after(() => context.close());
+  const page = await context.newPage();
+  page.setDefaultTimeout(15000);
+  page.faults = [];
+  page.requests = [];
+  page.on('console', message => ['error', 'warning'].includes(message.type()) && page.faults.push(message.text()));
+  page.on('pageerror', error => page.faults.push(error.stack));
+  page.on('request', request => page.requests.push(request.url()));
+  await page.addInitScript(watch);
+  await page.goto(url);
+  if (wait) await page.waitForSelector(`#status${wait}`);
+  return page;
+}
+
+// `allowed`: faults that the test itself has provoked, such as the browser's own line for an answer 422.
+export async function quiet(page, allowed = /^$/) {
+  assert.deepEqual(page.faults.filter(fault => !allowed.test(fault)), []);
+  assert.deepEqual(await page.evaluate(() => window.seen.violations), []);
+}
+
+// From strokes in 100 by 100 to points on the screen, the digit 130 units high on the sheet of 200.
+async function onScreen(page, strokes) {
+  const box = await page.locator('#sheet').boundingBox();
+  const unit = box.width / SIDE;
+  return strokes.map(stroke => stroke.map(([x, y]) => [box.x + (35 + 1.3 * x) * unit, box.y + (35 + 1.3 * y) * unit]));
+}
+
+export async function drawWithMouse(page, strokes) {
+  for (const [first, ...rest] of await onScreen(page, strokes)) {
+    await page.mouse.move(...first);
+    await page.mouse.down();
+    for (const point of rest) await page.mouse.move(...point);
+    await page.mouse.up();
+  }
+}
+
+export async function drawWithTouch(page, strokes) {
+  const devtools = await page.context().newCDPSession(page);
+  const touch = (type, ...points) => devtools.send('Input.dispatchTouchEvent',
+    {type, touchPoints: points.map(([x, y]) => ({x, y, id: 1, radiusX: 9, radiusY: 9}))});
+  for (const [first, ...rest] of await onScreen(page, strokes)) {
+    await touch('touchStart', first);
+    for (const point of rest) await touch('touchMove', point);
+    await touch('touchEnd');
+  }
+}
+
+// A pen whose pressure rises and falls along each stroke.
+export async function drawWithPen(page, strokes) {
+  const devtools = await page.context().newCDPSession(page);
+  for (const points of await onScreen(page, strokes)) {
+    const send = (type, i, buttons) => devtools.send('Input.dispatchMouseEvent', {type, x: points[i][0], y: points[i][1],
+      pointerType: 'pen', button: type === 'mouseMoved' ? 'none' : 'left', buttons, clickCount: 1,
+      force: 0.35 + 0.3 * Math.sin((Math.PI * i) / points.length)});
+    await send('mousePressed', 0, 1);
+    for (let i = 1; i < points.length; ++i) await send('mouseMoved', i, 1);
+    await send('mouseReleased', points.length - 1, 0);
+  }
+}
+
+// What the page says of all that has been drawn: {state, label, text, milliseconds since the pen was lifted}.
+export async function outcome(page) {
+  const last = await page.waitForFunction(() => {
+    const {outcomes, pending, up} = window.seen;
+    const last = outcomes.at(-1);
+    return last && pending === 0 && last.up === up && last.state !== 'blank' && last.state !== 'working' && last;
+  });
+  return last.jsonValue();
+}
+
+// Until the headline is in that state; the whole headline's text.
+export async function waitForState(page, state) {
+  await page.waitForSelector(`#headline[data-state="${state}"]`);
+  return page.locator('#headline').innerText();
+}
+
+export const ANSWERS = ['confident', 'unsure', 'not_a_digit'];
+
+export async function waitForAnswer(page, label) {
+  await page.waitForFunction(label => document.getElementById('label').textContent === label, label);
+}
+
+// No part sticks out of the page to the side.
+export async function assertNothingSticksOut(page) {
+  const wide = await page.evaluate(() => ({page: document.documentElement.scrollWidth, window: innerWidth}));
+  assert.ok(wide.page <= wide.window, `the page is ${wide.page} wide, the window ${wide.window}`);
+}
+
+const axe = readFileSync(new URL('./node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
+
+// axe-core's serious and critical findings. It runs through the debugger, past the page's Content-Security-Policy.
+export async function assertAccessible(page) {
+  await page.evaluate(axe);
+  const {violations} = await page.evaluate(() => window.axe.run());
+  const grave = violations.filter(v => ['serious', 'critical'].includes(v.impact));
+  assert.deepEqual(grave.map(v => `${v.id}: ${v.nodes.map(n => n.html).join(' | ')}`), []);
+}

@@ -1,0 +1,159 @@
+// Pictures from outside, corrections, and commands to copy.
+import assert from 'node:assert/strict';
+import {execFileSync} from 'node:child_process';
+import {readFileSync, writeFileSync} from 'node:fs';
+import {test} from 'node:test';
+import {ANSWERS, drawWithMouse, openPage, outcome, quiet, startBrowser, waitForAnswer, waitForState} from './browser.js';
+import {generated} from './digits.js';
+import {BIN, ROOT, scratch, startBoth, wholeFile} from './programs.js';
+
+const IMAGES = `${ROOT}tests/data/images`;
+const file = wholeFile(test);
+const {daemon, gateway} = await startBoth(file);
+const browser = await startBrowser(file);
+const ctl = (...args) => execFileSync(`${BIN}/digitctl`, ['--server', daemon.address, ...args], {encoding: 'utf8'});
+
+// Sends an event with files in it, as the browser does when somebody drops or pastes them.
+async function hand(page, event, ...paths) {
+  const files = paths.map(path => ({name: path.split('/').at(-1), base64: readFileSync(path).toString('base64')}));
+  await page.evaluate(({event, files}) => {
+    const data = new DataTransfer();
+    for (const {name, base64} of files) {
+      const bytes = Uint8Array.from(atob(base64), c => c.charCodeAt(0));
+      data.items.add(new File([bytes], name, {type: /png$/.test(name) ? 'image/png' : ''}));
+    }
+    const made = event === 'paste' ? new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true})
+      : new DragEvent(event, {dataTransfer: data, bubbles: true, cancelable: true});
+    document.getElementById('sheet').dispatchEvent(made);
+  }, {event, files});
+}
+
+const painted = page => page.evaluate(() => {
+  const sheet = document.getElementById('sheet');
+  return sheet.getContext('2d').getImageData(0, 0, sheet.width, sheet.height).data.some(v => v > 0);
+});
+
+test('a dropped picture is shown and recognised', async t => {
+  const page = await openPage(t, browser, gateway.url);
+  await hand(page, 'dragenter', `${IMAGES}/seven.png`);
+  assert.equal(await page.evaluate(() => document.body.classList.contains('dropping')), true);
+  await hand(page, 'drop', `${IMAGES}/seven.png`, `${IMAGES}/eight.bmp`);
+  await waitForAnswer(page, '7');
+  assert.equal(await page.evaluate(() => document.body.classList.contains('dropping')), false);
+  assert.match(await page.locator('#notice').textContent(), /^One picture at a time: seven\.png was taken, 1 others/);
+  assert.equal(await painted(page), true);
+  await drawWithMouse(page, generated(0, 0));  // drawing begins anew
+  assert.equal((await outcome(page)).label, '0');
+  await page.click('#undo');
+  await waitForAnswer(page, '7');
+  await quiet(page, /status of 422/);
+});
+
+test('a pasted and an opened picture', async t => {
+  const page = await openPage(t, browser, gateway.url);
+  await hand(page, 'paste', `${IMAGES}/two-canvas.png`);
+  await waitForAnswer(page, '2');
+  await page.setInputFiles('#open', `${IMAGES}/five-inverted.png`);
+  await waitForAnswer(page, '5');
+  await page.setInputFiles('#open', `${IMAGES}/eight.bmp`);
+  await waitForAnswer(page, '8');
+  await hand(page, 'paste');
+  assert.equal(await page.locator('#notice').textContent(), 'There is no picture in that.');
+  await quiet(page);
+});
+
+test('blank pictures, files that are no pictures and too large ones are told apart', async t => {
+  const page = await openPage(t, browser, gateway.url);
+  const folder = scratch(t);
+  await page.setInputFiles('#open', `${IMAGES}/blank.png`);
+  assert.match(await waitForState(page, 'no_digit'), /No digit found\s+The picture is blank/);
+  writeFileSync(`${folder}/letter.png`, 'Dear reader,\n');
+  await page.setInputFiles('#open', `${folder}/letter.png`);
+  assert.match(await waitForState(page, 'undecodable'), /This file cannot be read\s+It takes PNG/);
+  assert.equal(await page.locator('#sheet-note').textContent(), 'letter.png');
+  const sent = await page.evaluate(() => window.seen.recognitions);
+  writeFileSync(`${folder}/large.png`, Buffer.alloc(12 * 1024 * 1024 + 1));
+  await page.setInputFiles('#open', `${folder}/large.png`);
+  assert.match(await waitForState(page, 'too_large'), /too large\s+At most 12 MiB/);
+  assert.equal(await page.evaluate(() => window.seen.recognitions), sent);
+  await quiet(page, /status of 4(00|22)/);
+});
+
+// A film of one picture for Chromium's false camera: 640x480, the digit in the middle, white paper.
+function film(path) {
+  const [width, height, side, scale] = [640, 480, 28, 12];
+  const image = readFileSync(`${ROOT}data/mnist/t10k-images-idx3-ubyte`).subarray(16, 16 + side * side);  // a 7
+  const luma = Buffer.alloc(width * height, 225);
+  for (let y = 0; y < side * scale; ++y) {
+    for (let x = 0; x < side * scale; ++x) {
+      const ink = image[Math.floor(y / scale) * side + Math.floor(x / scale)];
+      luma[(y + 72) * width + x + 152] = 225 - Math.round(0.8 * ink);
+    }
+  }
+  const frame = Buffer.concat([Buffer.from('FRAME\n'), luma, Buffer.alloc((width * height) / 2, 128)]);
+  writeFileSync(path, Buffer.concat([Buffer.from(`YUV4MPEG2 W${width} H${height} F15:1 Ip A1:1 C420jpeg\n`), frame, frame]));
+}
+
+test('the camera takes a picture', async t => {
+  const path = `${scratch(t)}/film.y4m`;
+  film(path);
+  const seeing = await startBrowser(t, '--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${path}`);
+  const page = await openPage(t, seeing, gateway.url, {permissions: ['camera']});
+  await page.click('#camera');
+  await page.click('#camera-take:enabled');
+  await waitForAnswer(page, '7');
+  assert.equal(await page.locator('#camera-dialog').isHidden(), true);
+  assert.equal(await page.evaluate(() => document.getElementById('camera-video').srcObject), null);  // its light is off
+  await quiet(page);
+});
+
+test('no camera, and one that is not allowed, are told', async t => {
+  const none = await openPage(t, browser, gateway.url, {permissions: ['camera']});
+  await none.click('#camera');
+  await none.waitForFunction(() => document.getElementById('camera-notice').textContent === 'There is no camera.');
+  assert.equal(await none.locator('#camera-take').isDisabled(), true);
+  await none.keyboard.press('Escape');
+  assert.equal(await none.locator('#camera-dialog').isHidden(), true);
+
+  const seeing = await startBrowser(t, '--use-fake-device-for-media-stream');
+  const denied = await openPage(t, seeing, gateway.url);
+  await denied.click('#camera');
+  await denied.waitForFunction(() => document.getElementById('camera-notice').textContent.startsWith('The camera is not allowed'));
+});
+
+test('"wrong? it is a ..." is stored as a correction', async t => {
+  const page = await openPage(t, browser, gateway.url);
+  await drawWithMouse(page, generated(3, 0));
+  const {state, label} = await outcome(page);
+  assert.ok(ANSWERS.includes(state));
+  assert.equal(await page.locator('#labels .given').textContent(), label);
+  await page.locator('#labels button').nth(9).click();
+  await page.waitForFunction(() => /Stored as correction \d+/.test(document.getElementById('correct-notice').textContent));
+  await page.locator('#labels button').nth(9).click();
+  await page.waitForFunction(() => /known already/.test(document.getElementById('correct-notice').textContent));
+  const [stored] = ctl('feedback', 'list', '-o', 'json').trim().split('\n').map(line => JSON.parse(line));
+  assert.equal(stored.label, '9');
+  assert.equal(stored.answered_label, label);
+  await quiet(page);
+});
+
+test('the copied commands give the same answer', async t => {
+  const page = await openPage(t, browser, gateway.url, {permissions: ['clipboard-read', 'clipboard-write']});
+  const copied = async name => {
+    await page.click(`#copy-${name}`);
+    await page.waitForFunction(() => document.getElementById('copy-notice').textContent === 'Copied');
+    return page.evaluate(() => navigator.clipboard.readText());
+  };
+  const run = command => execFileSync('bash', ['-c', command], {encoding: 'utf8', cwd: IMAGES,
+    env: {...process.env, PATH: `${BIN}:${process.env.PATH}`, DIGIT_SERVER: daemon.address}});
+  await drawWithMouse(page, generated(5, 0));
+  await outcome(page);
+  assert.equal(JSON.parse(run(await copied('curl'))).label, '5');
+  await page.evaluate(() => (document.getElementById('copy-notice').textContent = ''));
+  assert.equal(JSON.parse(run(await copied('digitctl'))).label, '5');
+  await page.setInputFiles('#open', `${IMAGES}/seven.png`);  // a file is named, not copied
+  await waitForAnswer(page, '7');
+  const command = await copied('curl');
+  assert.match(command, /--data-binary @'seven\.png'/);
+  assert.equal(JSON.parse(run(command)).label, '7');
+});

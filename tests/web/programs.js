@@ -1,0 +1,91 @@
+// The real programs, and a proxy that can be told to refuse.
+import {spawn} from 'node:child_process';
+import {mkdirSync, mkdtempSync, rmSync} from 'node:fs';
+import http from 'node:http';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+
+export const BIN = process.env.DIGIT_BIN_DIR;
+export const ROOT = new URL('../../', import.meta.url).pathname;
+export const SHOTS = process.env.DIGIT_SHOTS;  // folder for screenshots
+export const MODEL = `${ROOT}model/pretrained/mnist.pt`;
+
+mkdirSync(SHOTS, {recursive: true});
+
+// What belongs to all tests of a file is handed to this in place of one test; ended last first.
+export function wholeFile(test) {
+  const ends = [];
+  test.after(async () => {
+    for (const end of ends.reverse()) await end();
+  });
+  return {after: end => ends.push(end)};
+}
+
+// A folder that is removed when the test `t` has ended.
+export function scratch(t) {
+  const folder = mkdtempSync(join(tmpdir(), 'digit-page-'));
+  t.after(() => rmSync(folder, {recursive: true, force: true}));
+  return folder;
+}
+
+// Starts a program of ours; answers {address, stop} once it serves. stop() waits for its end.
+async function start(t, name, args) {
+  const program = spawn(`${BIN}/${name}`, args, {stdio: ['ignore', 'ignore', 'pipe']});
+  const ended = new Promise(done => program.on('exit', done));
+  const stop = async (signal = 'SIGTERM') => {
+    program.kill(signal);
+    await ended;
+  };
+  t.after(() => stop('SIGKILL'));
+  let log = '';
+  const address = await new Promise((found, failed) => {
+    program.stderr.on('data', data => {
+      log += data;
+      const serving = / serving .*?address=(\S+)/.exec(log);
+      if (serving) found(serving[1]);
+    });
+    program.on('error', failed);
+    ended.then(code => failed(new Error(`${name} ended with ${code}:\n${log}`)));
+  });
+  return {address, stop};
+}
+
+export const startDaemon = (t, {listen = '127.0.0.1:0', model = MODEL, state = scratch(t)} = {}, ...flags) =>
+  start(t, 'digitd', ['--model', model, '--listen', listen, '--state-dir', state, ...flags]);
+
+// The gateway of a daemon; its `url` has no slash at the end.
+export async function startGateway(t, server, ...flags) {
+  const gateway = await start(t, 'digit-gateway', ['--listen', '127.0.0.1:0', '--server', server, ...flags]);
+  return {...gateway, url: `http://${gateway.address}`};
+}
+
+// A gateway and its daemon.
+export async function startBoth(t, options, ...flags) {
+  const daemon = await startDaemon(t, options, ...flags);
+  return {daemon, gateway: await startGateway(t, daemon.address)};
+}
+
+// Passes everything on to `address`, except what `refuse(request)` gives {status, headers, body} for.
+export async function startProxy(t, address, refuse) {
+  const [host, port] = address.split(':');
+  const server = http.createServer((request, response) => {
+    const refused = refuse(request);
+    if (refused) {
+      request.resume();
+      response.writeHead(refused.status, refused.headers).end(refused.body);
+      return;
+    }
+    const onward = http.request({host, port, path: request.url, method: request.method, headers: request.headers}, answer => {
+      response.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(response);
+    });
+    onward.on('error', () => response.destroy());
+    request.pipe(onward);
+  });
+  await new Promise(listening => server.listen(0, '127.0.0.1', listening));
+  t.after(() => {
+    server.closeAllConnections();
+    return new Promise(closed => server.close(closed));
+  });
+  return `http://127.0.0.1:${server.address().port}`;
+}
