@@ -196,8 +196,10 @@ class Gateway:
 
     def connections(self):
         """How many sockets of clients it holds open."""
-        return int(subprocess.run(["ss", "-Htn", "state", "established", f"sport = :{self.address.rsplit(':', 1)[1]}"],
-                                  capture_output=True, text=True, check=True).stdout.count("\n"))
+        port = f"{int(self.address.rsplit(':', 1)[1]):04X}"
+        with open("/proc/net/tcp") as sockets:
+            rows = [line.split() for line in sockets]
+        return sum(row[1].endswith(":" + port) and row[3] == "01" for row in rows)  # 01: established
 
     def resident_mib(self):
         with open(f"/proc/{self.process.pid}/status") as status:
