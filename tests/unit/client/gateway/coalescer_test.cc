@@ -89,16 +89,16 @@ TEST_F(CoalescerTest, ACallHasABoundAndItsFailureIsEverybodysInIt) {
 TEST_F(CoalescerTest, WhoGoesAwayIsDoneAtOnceAndTheOthersGetTheirs) {
   held_up_ = true;
   for (const char* picture : {"a", "b", "c"}) Ask("m", "", picture);
-  io_.run();
+  io_.poll();
   ASSERT_EQ(calls_.size(), 1u);
   exchanges_[1].on_gone();
   exchanges_[1].on_gone();  // told twice
   io_.restart();
-  io_.run();
+  io_.poll();
   EXPECT_THAT(answers_, ElementsAre("the client has gone"));
   answer_later_();
   io_.restart();
-  io_.run();
+  io_.poll();
   EXPECT_THAT(answers_, ElementsAre("the client has gone", "a->is a", "c->is c"));
   for (const HttpExchange& exchange : exchanges_) EXPECT_EQ(exchange.on_gone, nullptr);
 }
