@@ -18,6 +18,7 @@
 #include "base/threads.h"
 #include "daemon/app/admin_token.h"
 #include "daemon/app/daemon_metrics.h"
+#include "daemon/app/grpc_settings.h"
 #include "daemon/app/listen_address.h"
 #include "daemon/app/reflection.h"
 #include "daemon/app/stream_drain.h"
@@ -31,10 +32,10 @@
 #include "daemon/rpc/authorizer.h"
 #include "daemon/rpc/digit_service.h"
 #include "daemon/rpc/health_service.h"
+#include "daemon/rpc/oip/inference_service.h"
 #include "daemon/serving/corrections.h"
 #include "daemon/serving/decode_pool.h"
 #include "daemon/serving/recognizer.h"
-#include "google/protobuf/stubs/logging.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
@@ -69,25 +70,6 @@ Pool::Options PoolOptionsOf(const DaemonConfig& config, std::vector<Device> devi
           .max_queue_wait = config.max_queue_wait,
           .max_queued_images = config.max_queued_images,
           .engines = engines};
-}
-
-void LimitServer(const DaemonConfig& config, grpc::ServerBuilder* builder) {
-  builder->SetMaxReceiveMessageSize(static_cast<int>(config.max_message_bytes));
-  builder->SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);  // a bomb is inflated before the limit
-  builder->SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
-  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // a taken port must be an error, not a shared port
-  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 1024);
-  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, 5 * 60 * 1000);  // so that clients find new servers
-  builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10 * 1000);
-  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-}
-
-// The libraries' own messages go to our log, at debug: what matters to an operator is said by us.
-void RouteLibraryLogs() {
-  gpr_set_log_function([](gpr_log_func_args* args) { LogDebug("grpc", {{"message", args->message}}); });
-  google::protobuf::SetLogHandler([](google::protobuf::LogLevel, const char*, int, const std::string& message) {
-    LogDebug("protobuf", {{"message", message}});
-  });
 }
 
 // Reads what --gate-data names, so that a mistake is found at the start.
@@ -131,7 +113,9 @@ struct Daemon::Parts {
   std::unique_ptr<FeedbackStore> feedback;
   std::unique_ptr<Corrections> corrections;
   std::unique_ptr<Trainings> trainings;
+  std::unique_ptr<CallBytes> call_bytes;  // of both services
   std::unique_ptr<DigitServiceImpl> service;
+  std::unique_ptr<InferenceServiceImpl> inference;
   Mutex health_mu;
   HealthServiceImpl health;
   std::unique_ptr<MetricsServer> metrics_server;
@@ -218,15 +202,27 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
                                                          .metrics = metrics ? &metrics->feedback : nullptr});
   parts.trainings = std::make_unique<Trainings>(daemon->TrainingsOptions());
   parts.trainings->Restore();
+  parts.call_bytes = std::make_unique<CallBytes>(size_t{16} * config.max_message_bytes);  // guess
+  const Authorizer::Options authorizer{.admin_token = admin_token,
+                                       .listens_on_loopback = IsLoopbackAddress(config.listen)};
   parts.service = std::make_unique<DigitServiceImpl>(
-      DigitServiceImpl::Options{
-          .max_unanswered_images = config.max_unanswered_images,
-          .max_unanswered_bytes = static_cast<size_t>(config.max_message_bytes),
-          .max_call_bytes = size_t{16} * config.max_message_bytes,  // guess
-          .access_log = config.access_log,
-          .metrics = metrics ? &metrics->rpc : nullptr,
-          .authorizer = {.admin_token = admin_token, .listens_on_loopback = IsLoopbackAddress(config.listen)}},
-      parts.recognizer.get(), parts.registry.get(), parts.loader.get(), parts.corrections.get(), parts.trainings.get());
+      DigitServiceImpl::Options{.max_unanswered_images = config.max_unanswered_images,
+                                .max_unanswered_bytes = static_cast<size_t>(config.max_message_bytes),
+                                .access_log = config.access_log,
+                                .metrics = metrics ? &metrics->rpc : nullptr,
+                                .authorizer = authorizer},
+      parts.call_bytes.get(), parts.recognizer.get(), parts.registry.get(), parts.loader.get(), parts.corrections.get(),
+      parts.trainings.get());
+  parts.inference = std::make_unique<InferenceServiceImpl>(
+      InferenceServiceImpl::Options{.max_images_per_call = config.max_images_per_call,
+                                    .max_unanswered_images = config.max_unanswered_images,
+                                    .max_unanswered_bytes = static_cast<size_t>(config.max_message_bytes),
+                                    .access_log = config.access_log,
+                                    .metrics = metrics ? &metrics->rpc : nullptr,
+                                    .is_ready = [&parts] { return parts.health.IsServing(); },
+                                    .wall_time = [] { return absl::Now(); },
+                                    .authorizer = authorizer},
+      parts.call_bytes.get(), parts.recognizer.get(), parts.registry.get(), parts.loader.get());
 
   // The executors run already; gRPC's threads are started from here on and inherit this. Under overload, running what
   // was accepted must come before refusing more, or both suffer: goodput at ten times the peak is 0.90 of the peak with
@@ -239,6 +235,7 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
   int port = 0;
   builder.AddListeningPort(config.listen, grpc::InsecureServerCredentials(), &port);
   builder.RegisterService(parts.service.get());
+  builder.RegisterService(parts.inference.get());
   builder.RegisterService(&parts.health);
   parts.server = builder.BuildAndStart();
   if (parts.server == nullptr || port == 0) {
@@ -287,7 +284,7 @@ absl::Status Daemon::LoadModels(absl::Time now) {
 absl::Status Daemon::ServeMetrics() {
   Parts& parts = *parts_;
   parts.metrics->AddPulled(parts.pool.get(), parts.registry.get(), parts.decode_pool.get(), parts.corrections.get(),
-                           parts.trainings.get(), parts.service.get());
+                           parts.trainings.get(), {&parts.service->streams(), &parts.inference->streams()});
   ASSIGN_OR_RETURN(parts.metrics_server, MetricsServer::Start(&parts.metrics->registry, parts.config.metrics_listen));
   metrics_address_ = parts.metrics_server->address();
   return absl::OkStatus();
@@ -366,10 +363,16 @@ void Daemon::Stop() {
     parts.health.EndWatches();
     parts.trainings->EndWatches();
     const SteadyTime give_up = SteadyClock()->Now() + parts.config.drain_timeout;
-    DigitServiceImpl* const service = parts.service.get();
+    OpenStreams* const open[] = {&parts.service->streams(), &parts.inference->streams()};
     StreamDrain streams({.timeout = parts.config.drain_timeout,
-                         .end_idle = [service](absl::Duration idle_for) { service->EndIdleStreams(idle_for); },
-                         .end_all = [service] { service->EndStreams(); }});
+                         .end_idle =
+                             [&open](absl::Duration idle_for) {
+                               for (OpenStreams* of_service : open) of_service->EndIdle(idle_for);
+                             },
+                         .end_all =
+                             [&open] {
+                               for (OpenStreams* of_service : open) of_service->EndAll();
+                             }});
     parts.server->Shutdown(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(parts.config.drain_timeout));
     if (SteadyClock()->Now() >= give_up) {
       LogWarn("drain timed out, calls that were still open are cut",

@@ -2,6 +2,8 @@
 // from: a new source gets a line here.
 #pragma once
 
+#include <vector>
+
 #include "base/telemetry/metric_registry.h"
 #include "daemon/pool/model_metrics.h"
 #include "daemon/registry/registry_metrics.h"
@@ -12,12 +14,12 @@
 
 namespace digit {
 
-class DigitServiceImpl;
+class OpenStreams;
 
 struct DaemonMetrics {
   // Adds what is asked for when somebody reads. Before the first Collect(); all must be there for as long as that is.
   void AddPulled(const Pool* pool, const ModelRegistry* models, const DecodePool* pictures, Corrections* corrections,
-                 const Trainings* trainings, DigitServiceImpl* service);
+                 const Trainings* trainings, std::vector<const OpenStreams*> streams);
 
   MetricRegistry registry;
   // What is pushed.

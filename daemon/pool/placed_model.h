@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "base/telemetry/counter.h"
 #include "daemon/batching/batch_scheduler.h"
 #include "daemon/pool/model_metrics.h"
 #include "model/engine/inference_engine.h"
@@ -45,7 +46,8 @@ class PlacedModel : public std::enable_shared_from_this<PlacedModel> {
   // Whether any image, of any model, waits for an executor.
   bool anything_waits() const;
 
-  int num_queued_images() const;  // of this version
+  int num_queued_images() const;                            // of this version
+  int64_t num_batches() const { return batches_.value(); }  // that ran since it was placed
 
   // Whether at least one engine works.
   bool serving() const { return num_working_.load(std::memory_order_relaxed) > 0; }
@@ -77,6 +79,7 @@ class PlacedModel : public std::enable_shared_from_this<PlacedModel> {
   std::vector<std::unique_ptr<InferenceEngine>> engines_;
   std::shared_ptr<BatchScheduler::Queue> queue_;
   std::atomic<int> num_working_;
+  Counter batches_;
 
   mutable Mutex mu_;
   struct Failures {

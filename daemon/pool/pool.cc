@@ -191,6 +191,7 @@ void Pool::RunBatch(int index, PlacedModel* placed, Batch* batch, std::vector<ui
   if (report.batch_size == 0) return;
   const absl::Status status = Infer(engine, report.batch_size, pixels, scores);
   report.compute = options_.clock->Now() - report.started;
+  placed->batches_.Add();
   placed->metrics().CountBatch(report.batch_size, report.reason, report.compute);
   if (!status.ok()) TakeOut(index, placed, status);
   absl::Span<const float> rest = *scores;

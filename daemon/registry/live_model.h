@@ -7,6 +7,7 @@
 #include "absl/time/time.h"
 #include "daemon/pool/placed_model.h"
 #include "daemon/registry/answer_counters.h"
+#include "daemon/registry/request_counters.h"
 #include "model/engine/model.h"
 
 namespace digit {
@@ -26,8 +27,9 @@ struct LiveModel {
   std::shared_ptr<PlacedModel> placed;
   Origin origin = Origin::kFile;
   absl::Time live_since;  // wall time, for people
-  // Counts while it answers; never null.
+  // Count while it answers; never null.
   std::shared_ptr<AnswerCounters> answers;
+  std::shared_ptr<RequestCounters> requests = std::make_shared<RequestCounters>();
 };
 
 // The only shared ownership: a request holds its version until it is answered.

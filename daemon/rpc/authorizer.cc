@@ -13,7 +13,8 @@ namespace {
 
 enum class For { kEverybody, kAdmins };
 
-constexpr std::array<std::pair<absl::string_view, For>, 16> kMethods = {{
+constexpr std::array<std::pair<absl::string_view, For>, 28> kMethods = {{
+    // digit.v1.DigitService
     {"Recognize", For::kEverybody},
     {"RecognizeStream", For::kEverybody},
     {"ListModels", For::kEverybody},
@@ -30,6 +31,19 @@ constexpr std::array<std::pair<absl::string_view, For>, 16> kMethods = {{
     {"ListFeedback", For::kAdmins},
     {"ReviewFeedback", For::kAdmins},
     {"GetModelStats", For::kEverybody},
+    // inference.GRPCInferenceService
+    {"ServerLive", For::kEverybody},
+    {"ServerReady", For::kEverybody},
+    {"ModelReady", For::kEverybody},
+    {"ServerMetadata", For::kEverybody},
+    {"ModelMetadata", For::kEverybody},
+    {"ModelInfer", For::kEverybody},
+    {"ModelStreamInfer", For::kEverybody},
+    {"ModelConfig", For::kEverybody},
+    {"ModelStatistics", For::kEverybody},
+    {"RepositoryIndex", For::kEverybody},
+    {"RepositoryModelLoad", For::kAdmins},
+    {"RepositoryModelUnload", For::kAdmins},
 }};
 
 const For* Find(absl::string_view method) {

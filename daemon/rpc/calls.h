@@ -1,4 +1,4 @@
-// What the handlers of unary calls share.
+// What the handlers of calls share.
 #pragma once
 
 #include <atomic>
@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "base/retry_after.h"
 #include "daemon/batching/task.h"
+#include "daemon/rpc/authorizer.h"
 #include "daemon/rpc/rpc_metrics.h"
 #include "daemon/rpc/status_mapping.h"
 #include "grpcpp/server_context.h"
@@ -16,6 +17,12 @@
 namespace digit {
 
 inline constexpr FlowId kConnectionFlow = FlowId{1} << 63;  // set for connections, not for streams
+
+// Of a stream, and of no other in this process.
+inline FlowId NextStreamFlow() {
+  static std::atomic<FlowId> next{0};
+  return next.fetch_add(1, std::memory_order_relaxed) & ~kConnectionFlow;
+}
 
 // Unary calls of one connection are one flow.
 inline FlowId FlowOf(const grpc::CallbackServerContext& context) {
@@ -40,6 +47,10 @@ inline void LogAdminCall(absl::string_view method, const grpc::CallbackServerCon
                          const absl::Status& status) {
   LogAdminCall(method, context.peer(), what, status);
 }
+
+// Whether the caller may; else the call is finished and logged. In model_calls.cc.
+bool Admits(const Authorizer& authorizer, absl::string_view method, const grpc::CallbackServerContext& context,
+            absl::string_view what, UnaryCall* reactor);
 
 // Bytes of the requests with pictures that are unanswered, all unary calls together. Thread-safe.
 class CallBytes {

@@ -164,7 +164,9 @@ void EncodeLoaded(const LiveModel& model, v1::ModelVersion* version) {
     entry->set_images(accuracy.images);
   }
   version->set_writer(model.model->spec.writer);
-  version->mutable_live_since()->set_seconds(absl::ToUnixSeconds(model.live_since));
+  if (version->state() != v1::MODEL_STATE_CANDIDATE) {  // that has been loaded, and not been live
+    version->mutable_live_since()->set_seconds(absl::ToUnixSeconds(model.live_since));
+  }
   for (const EngineState& state : model.placed->engine_states()) {
     v1::EngineState* engine = version->add_engines();
     engine->set_executor(state.executor);
@@ -226,18 +228,23 @@ std::string FormatTimingLine(const RecognizeResult& result) {
       " engine=", timing.batch.engine, " model=", result.model->name, "/", result.model->version);
 }
 
+AnsweredCall AnsweredCallOf(absl::string_view method, const v1::RecognizeRequest& request, std::string peer,
+                            absl::Duration took) {
+  const size_t images = request.images_size() + request.packed_pixels().size() / kImagePixels;
+  return {method, request.model(), request.version(), images, std::move(peer), took};
+}
+
 std::string FormatAccessLine(const AnsweredCall& call, const absl::StatusOr<RecognizeResult>& result,
                              absl::string_view message) {
-  const size_t images = call.request.images_size() + call.request.packed_pixels().size() / kImagePixels;
   const std::string line =
       FormatLogLine("call", {{"method", call.method},
                              {"code", result.ok() ? "OK" : absl::StatusCodeToString(result.status().code())},
-                             {"images", images},
+                             {"images", call.images},
                              {"peer", call.peer},
                              {"duration", absl::StrCat(absl::ToInt64Microseconds(call.took), "us")}});
   if (result.ok()) return absl::StrCat(line, " ", FormatTimingLine(*result));
-  std::string model = SafeText(call.request.model(), kMaxLoggedName);
-  if (!call.request.version().empty()) absl::StrAppend(&model, "/", SafeText(call.request.version(), kMaxLoggedName));
+  std::string model = SafeText(call.model, kMaxLoggedName);
+  if (!call.version.empty()) absl::StrAppend(&model, "/", SafeText(call.version, kMaxLoggedName));
   return FormatLogLine(line, {{"model", model}, {"message", message}});
 }
 

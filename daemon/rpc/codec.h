@@ -24,13 +24,16 @@ void EncodeRecognize(const RecognizeResult& result, const v1::RecognizeOptions& 
 // The trailer digit-timing, as digit.proto describes it.
 std::string FormatTimingLine(const RecognizeResult& result);
 
-// An answered Recognize, or message of a RecognizeStream.
+// An answered call, or message of a stream.
 struct AnsweredCall {
   absl::string_view method;
-  const v1::RecognizeRequest& request;
+  absl::string_view model, version;  // as asked for
+  size_t images = 0;
   std::string peer;
   absl::Duration took;  // from arrival to answer
 };
+AnsweredCall AnsweredCallOf(absl::string_view method, const v1::RecognizeRequest& request, std::string peer,
+                            absl::Duration took);
 
 // The access log's line; FormatTimingLine() is its end, or for a failure `message`, which the client gets:
 //   call method=Recognize code=OK images=1 peer=ipv4:127.0.0.1:4711 duration=93us decode=0us queue=12us ...

@@ -3,7 +3,6 @@
 #include <atomic>
 #include <memory>
 #include <utility>
-#include <vector>
 
 #include "base/log.h"
 #include "daemon/rpc/calls.h"
@@ -14,6 +13,8 @@
 
 namespace digit {
 namespace {
+
+using RecognizeMessages = UnaryMessages<v1::RecognizeRequest, v1::RecognizeResponse>;
 
 // One unary call. Deletes itself when gRPC is done with it, which is after Finish().
 class RecognizeReactor final : public grpc::ServerUnaryReactor {
@@ -52,9 +53,9 @@ class RecognizeReactor final : public grpc::ServerUnaryReactor {
     AddRetryAfter(result.status(), context_);
     grpc::Status status = ToGrpcStatus(result.status());
     const absl::Duration took = options_->clock->Now() - arrived_;
-    if (options_->metrics != nullptr) options_->metrics->CountRecognize(status.error_code(), took);
+    if (options_->metrics != nullptr) options_->metrics->CountHot(HotMethod::kRecognize, status.error_code(), took);
     if (options_->access_log) {
-      LogInfo(FormatAccessLine({"Recognize", *messages_->request(), context_->peer(), took}, result,
+      LogInfo(FormatAccessLine(AnsweredCallOf("Recognize", *messages_->request(), context_->peer(), took), result,
                                status.error_message()));
     }
     bytes_->Give(own_bytes_);
@@ -73,84 +74,41 @@ class RecognizeReactor final : public grpc::ServerUnaryReactor {
 
 }  // namespace
 
-DigitServiceImpl::DigitServiceImpl(const Options& options, Recognizer* recognizer, ModelRegistry* registry,
-                                   ModelLoader* loader, Corrections* corrections, Trainings* trainings)
+DigitServiceImpl::DigitServiceImpl(const Options& options, CallBytes* call_bytes, Recognizer* recognizer,
+                                   ModelRegistry* registry, ModelLoader* loader, Corrections* corrections,
+                                   Trainings* trainings)
     : options_(options),
+      call_bytes_(call_bytes),
       recognizer_(recognizer),
       registry_(registry),
       loader_(loader),
       corrections_(corrections),
       trainings_(trainings),
       authorizer_(options.authorizer),
-      call_bytes_(options.max_call_bytes) {
+      streams_(options.clock) {
   SetMessageAllocatorFor_Recognize(&allocator_);
 }
 
 grpc::ServerUnaryReactor* DigitServiceImpl::Recognize(grpc::CallbackServerContext* context, const v1::RecognizeRequest*,
                                                       v1::RecognizeResponse*) {
   auto* messages = static_cast<RecognizeMessages*>(context->GetRpcAllocatorState());  // allocator_ made it
-  auto* reactor = new RecognizeReactor(context, messages, &call_bytes_, &options_);
+  auto* reactor = new RecognizeReactor(context, messages, call_bytes_, &options_);
   reactor->Start(recognizer_, DeadlineOf(*context, *options_.clock));
   return reactor;
 }
 
 grpc::ServerBidiReactor<v1::RecognizeStreamRequest, v1::RecognizeStreamResponse>* DigitServiceImpl::RecognizeStream(
     grpc::CallbackServerContext* context) {
-  static std::atomic<FlowId> next_stream{0};
-  const auto stream = std::make_shared<RecognizeStreamReactor>(
-      RecognizeStreamReactor::Options{.max_unanswered_images = options_.max_unanswered_images,
-                                      .max_unanswered_bytes = options_.max_unanswered_bytes,
-                                      .flow = next_stream.fetch_add(1) & ~kConnectionFlow,
-                                      .deadline = DeadlineOf(*context, *options_.clock),
-                                      .clock = options_.clock,
-                                      .peer = options_.access_log ? context->peer() : "",
-                                      .metrics = options_.metrics,
-                                      .slots = &slots_,
-                                      .on_done = [this](RecognizeStreamReactor* done) { Forget(done); }},
-      recognizer_);
-  bool ending = false;
-  {
-    MutexLock lock(&mu_);
-    streams_.emplace(stream.get(), stream);
-    ending = ending_;
-  }
-  if (ending) {
-    stream->End();
-  } else {
-    stream->Start();
-  }
+  const StreamOptions options{.max_unanswered_images = options_.max_unanswered_images,
+                              .max_unanswered_bytes = options_.max_unanswered_bytes,
+                              .deadline = DeadlineOf(*context, *options_.clock),
+                              .clock = options_.clock,
+                              .peer = options_.access_log ? context->peer() : "",
+                              .metrics = options_.metrics,
+                              .streams = &streams_};
+  const auto stream = std::make_shared<RecognizeStreamReactor>(options, &slots_, recognizer_);
+  streams_.Add(stream);
   return stream.get();
-}
-
-void DigitServiceImpl::Forget(RecognizeStreamReactor* stream) {
-  decltype(streams_)::node_type done;  // deleted outside the lock
-  MutexLock lock(&mu_);
-  done = streams_.extract(stream);
-}
-
-std::vector<std::shared_ptr<RecognizeStreamReactor>> DigitServiceImpl::Streams() {
-  std::vector<std::shared_ptr<RecognizeStreamReactor>> streams;
-  MutexLock lock(&mu_);
-  for (const auto& [_, stream] : streams_) streams.push_back(stream);
-  return streams;
-}
-
-int DigitServiceImpl::num_open_streams() {
-  MutexLock lock(&mu_);
-  return static_cast<int>(streams_.size());
-}
-
-void DigitServiceImpl::EndIdleStreams(absl::Duration idle_for) {
-  const SteadyTime since = options_.clock->Now() - idle_for;
-  for (const auto& stream : Streams()) stream->EndIfIdle(since);
-}
-
-void DigitServiceImpl::EndStreams() {
-  {
-    MutexLock lock(&mu_);
-    ending_ = true;
-  }
-  for (const auto& stream : Streams()) stream->End();
 }
 
 }  // namespace digit

@@ -19,10 +19,10 @@ grpc::ServerUnaryReactor* DigitServiceImpl::SubmitFeedback(grpc::CallbackServerC
       response->set_duplicate(added->duplicate);
     }
     AddRetryAfter(added.status(), context);
-    call_bytes_.Give(bytes);
+    call_bytes_->Give(bytes);
     FinishWith(reactor, added.status());
   };
-  const absl::Status fits = call_bytes_.Take(bytes);
+  const absl::Status fits = call_bytes_->Take(bytes);
   absl::StatusOr<CorrectionCall> call = DecodeSubmitFeedback(*request, context->peer());
   if (!fits.ok() || !call.ok()) {
     answer(fits.ok() ? call.status() : fits);
@@ -38,7 +38,7 @@ grpc::ServerUnaryReactor* DigitServiceImpl::ListFeedback(grpc::CallbackServerCon
                                                          const v1::ListFeedbackRequest* request,
                                                          v1::ListFeedbackResponse* response) {
   UnaryCall* reactor = StartCall("ListFeedback");
-  if (!Admits("ListFeedback", *context, request->model(), reactor)) return reactor;
+  if (!Admits(authorizer_, "ListFeedback", *context, request->model(), reactor)) return reactor;
   const absl::StatusOr<FeedbackStore::Query> query = DecodeListFeedback(*request);
   if (!query.ok()) return FinishWith(reactor, query.status());
   corrections_->List(*query,
@@ -55,7 +55,7 @@ grpc::ServerUnaryReactor* DigitServiceImpl::ReviewFeedback(grpc::CallbackServerC
                                                            v1::ReviewFeedbackResponse* response) {
   UnaryCall* reactor = StartCall("ReviewFeedback");
   const std::string what = absl::StrCat(request->ids_size(), " corrections");
-  if (!Admits("ReviewFeedback", *context, what, reactor)) return reactor;
+  if (!Admits(authorizer_, "ReviewFeedback", *context, what, reactor)) return reactor;
   absl::StatusOr<std::vector<int64_t>> ids = DecodeReviewIds(*request);
   if (!ids.ok()) return FinishWith(reactor, ids.status());
   const absl::StatusOr<CorrectionState> state = DecodeFeedbackState(request->state());

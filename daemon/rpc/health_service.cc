@@ -13,6 +13,7 @@ using grpc::health::v1::HealthCheckResponse;
 namespace {
 
 constexpr absl::string_view kService = "digit.v1.DigitService";
+constexpr absl::string_view kInferenceService = "inference.GRPCInferenceService";
 
 }  // namespace
 
@@ -73,7 +74,7 @@ class HealthServiceImpl::Watcher final : public grpc::ServerWriteReactor<HealthC
 
 HealthServiceImpl::Status HealthServiceImpl::StatusOf(const std::string& service) const {
   bool serving = false;
-  if (service.empty() || service == kService) {
+  if (service.empty() || service == kService || service == kInferenceService) {
     for (const auto& [name, model_serves] : models_) serving = serving || model_serves;
   } else {
     const bool names_a_model = absl::StartsWith(service, kService) && service[kService.size()] == '/';
@@ -98,6 +99,11 @@ void HealthServiceImpl::SetModels(std::map<std::string, bool> models) {
   MutexLock lock(&mu_);
   models_ = std::move(models);
   UpdateWatchers();
+}
+
+bool HealthServiceImpl::IsServing() const {
+  MutexLock lock(&mu_);
+  return StatusOf("") == HealthCheckResponse::SERVING;
 }
 
 void HealthServiceImpl::EndWatches() {

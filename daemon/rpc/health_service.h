@@ -1,7 +1,8 @@
 // grpc.health.v1: our own, because gRPC's built-in one exists only after the server starts and starts as SERVING.
 //
-// Knows the services "" (the server), "digit.v1.DigitService" and "digit.v1.DigitService/MODEL". The first two serve
-// while the server takes calls and at least one model serves. All start as NOT_SERVING. Thread-safe.
+// Knows the services "" (the server), "digit.v1.DigitService", "inference.GRPCInferenceService" and
+// "digit.v1.DigitService/MODEL". The first three serve while the server takes calls and at least one model serves. All
+// start as NOT_SERVING. Thread-safe.
 #pragma once
 
 #include <map>
@@ -19,6 +20,8 @@ class HealthServiceImpl final : public grpc::health::v1::Health::CallbackService
   void SetServing(bool serving) ABSL_LOCKS_EXCLUDED(mu_);
   // The models there are and whether each can answer. The same.
   void SetModels(std::map<std::string, bool> models) ABSL_LOCKS_EXCLUDED(mu_);
+  // Whether "" is SERVING.
+  bool IsServing() const ABSL_LOCKS_EXCLUDED(mu_);
   // Ends all watches with UNAVAILABLE, after their last update was sent; later ones end at once. For shutdown: the
   // server waits for open streams.
   void EndWatches() ABSL_LOCKS_EXCLUDED(mu_);
@@ -36,7 +39,7 @@ class HealthServiceImpl final : public grpc::health::v1::Health::CallbackService
   void UpdateWatchers() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Forget(Watcher* watcher) ABSL_LOCKS_EXCLUDED(mu_);
 
-  Mutex mu_;
+  mutable Mutex mu_;
   std::map<std::string, bool> models_ ABSL_GUARDED_BY(mu_);
   bool serving_ ABSL_GUARDED_BY(mu_) = false;
   bool ended_ ABSL_GUARDED_BY(mu_) = false;

@@ -27,6 +27,15 @@ void LogAdminCall(absl::string_view method, const std::string& peer, absl::strin
                          {"code", absl::StatusCodeToString(status.code())}});
 }
 
+bool Admits(const Authorizer& authorizer, absl::string_view method, const grpc::CallbackServerContext& context,
+            absl::string_view what, UnaryCall* reactor) {
+  const absl::Status allowed = authorizer.Check(method, context);
+  if (allowed.ok()) return true;
+  LogAdminCall(method, context, what, allowed);
+  FinishWith(reactor, allowed);
+  return false;
+}
+
 grpc::ServerUnaryReactor* DigitServiceImpl::ListModels(grpc::CallbackServerContext*, const v1::ListModelsRequest*,
                                                        v1::ListModelsResponse* response) {
   UnaryCall* reactor = StartCall("ListModels");
@@ -44,20 +53,11 @@ grpc::ServerUnaryReactor* DigitServiceImpl::GetModel(grpc::CallbackServerContext
   return FinishWith(reactor, EncodeNow(*registry_, request->model(), response->mutable_model()));
 }
 
-bool DigitServiceImpl::Admits(absl::string_view method, const grpc::CallbackServerContext& context,
-                              absl::string_view model, UnaryCall* reactor) const {
-  const absl::Status allowed = authorizer_.Check(method, context);
-  if (allowed.ok()) return true;
-  LogAdminCall(method, context, model, allowed);
-  FinishWith(reactor, allowed);
-  return false;
-}
-
 grpc::ServerUnaryReactor* DigitServiceImpl::ReloadModel(grpc::CallbackServerContext* context,
                                                         const v1::ReloadModelRequest* request,
                                                         v1::ReloadModelResponse* response) {
   UnaryCall* reactor = StartCall("ReloadModel");
-  if (!Admits("ReloadModel", *context, request->model(), reactor)) return reactor;
+  if (!Admits(authorizer_, "ReloadModel", *context, request->model(), reactor)) return reactor;
   loader_->Reload(request->model(), {.force = request->force(), .candidate = request->candidate()},
                   [this, context, reactor, request, response](absl::StatusOr<ModelRegistry::Reloaded> reloaded) {
                     LogAdminCall("ReloadModel", *context, request->model(), reloaded.status());
@@ -73,7 +73,7 @@ grpc::ServerUnaryReactor* DigitServiceImpl::PromoteModel(grpc::CallbackServerCon
                                                          const v1::PromoteModelRequest* request,
                                                          v1::PromoteModelResponse* response) {
   UnaryCall* reactor = StartCall("PromoteModel");
-  if (!Admits("PromoteModel", *context, request->model(), reactor)) return reactor;
+  if (!Admits(authorizer_, "PromoteModel", *context, request->model(), reactor)) return reactor;
   loader_->Promote(request->model(), request->version(), request->force(),
                    [this, context, reactor, request, response](absl::StatusOr<ModelRegistry::Reloaded> promoted) {
                      LogAdminCall("PromoteModel", *context, request->model(), promoted.status());
@@ -88,7 +88,7 @@ grpc::ServerUnaryReactor* DigitServiceImpl::ShadowModel(grpc::CallbackServerCont
                                                         const v1::ShadowModelRequest* request,
                                                         v1::ShadowModelResponse* response) {
   UnaryCall* reactor = StartCall("ShadowModel");
-  if (!Admits("ShadowModel", *context, request->model(), reactor)) return reactor;
+  if (!Admits(authorizer_, "ShadowModel", *context, request->model(), reactor)) return reactor;
   const absl::Status status = registry_->SetShadow(request->model(), request->share());
   LogAdminCall("ShadowModel", *context, request->model(), status);
   if (!status.ok()) return FinishWith(reactor, status);
@@ -99,7 +99,7 @@ grpc::ServerUnaryReactor* DigitServiceImpl::RollbackModel(grpc::CallbackServerCo
                                                           const v1::RollbackModelRequest* request,
                                                           v1::RollbackModelResponse* response) {
   UnaryCall* reactor = StartCall("RollbackModel");
-  if (!Admits("RollbackModel", *context, request->model(), reactor)) return reactor;
+  if (!Admits(authorizer_, "RollbackModel", *context, request->model(), reactor)) return reactor;
   const absl::StatusOr<ModelHandle> live = loader_->Rollback(request->model());
   LogAdminCall("RollbackModel", *context, request->model(), live.status());
   if (!live.ok()) return FinishWith(reactor, live.status());

@@ -40,58 +40,21 @@ void EncodeStreamError(const absl::Status& status, v1::StreamError* error) {
 
 }  // namespace
 
-RecognizeStreamReactor::RecognizeStreamReactor(const Options& options, Recognizer* recognizer)
-    : options_(options), recognizer_(recognizer), last_active_(options.clock->Now()) {}
-
-void RecognizeStreamReactor::Start() {
-  Next next;
-  {
-    MutexLock lock(&mu_);
-    next = Decide();
-  }
-  Run(next);
-}
-
-void RecognizeStreamReactor::OnReadDone(bool ok) {
-  StreamSlot* slot = nullptr;
-  if (ok) {
-    incoming_->bytes = incoming_->request.get()->ByteSizeLong();
-    MutexLock lock(&mu_);
-    if (finished_) return;
-    incoming_->arrived = last_active_ = options_.clock->Now();
-    slot = slots_.emplace_back(std::move(incoming_)).get();
-    unanswered_bytes_ += slot->bytes;
-  }
-  if (slot != nullptr) Recognize(slot);  // may answer before it returns
-  Next next;
-  {
-    MutexLock lock(&mu_);
-    reading_ = false;
-    if (!ok) read_all_ = true;
-    next = Decide();
-  }
-  Run(next);
-}
-
-void RecognizeStreamReactor::Recognize(StreamSlot* slot) {
+void RecognizeStreamReactor::Recognize(Slot* slot) {
   const v1::RecognizeStreamRequest& request = *slot->request.get();
   absl::StatusOr<RecognizeCall> call = DecodeRecognize(request.request());
-  {
-    MutexLock lock(&mu_);
-    slot->images = call.ok() ? std::max(1, Recognizer::CountImages(*call)) : 1;
-    unanswered_images_ += slot->images;
-  }
+  SetImages(slot, call.ok() ? Recognizer::CountImages(*call) : 1);
   if (!call.ok()) return Answer(slot, call.status());
-  const absl::StatusOr<SteadyTime> deadline = DeadlineOf(request, options_.deadline, options_.clock->Now());
+  const absl::StatusOr<SteadyTime> deadline = DeadlineOf(request, options().deadline, options().clock->Now());
   if (!deadline.ok()) return Answer(slot, deadline.status());
-  call->task_class.flow = options_.flow;
-  call->cancelled = cancelled_;
+  call->task_class.flow = flow();
+  call->cancelled = cancelled();
   call->deadline = *deadline;
   recognizer_->Recognize(*std::move(call),
                          [this, slot](absl::StatusOr<RecognizeResult> result) { Answer(slot, result); });
 }
 
-void RecognizeStreamReactor::Answer(StreamSlot* slot, const absl::StatusOr<RecognizeResult>& result) {
+void RecognizeStreamReactor::Answer(Slot* slot, const absl::StatusOr<RecognizeResult>& result) {
   const v1::RecognizeStreamRequest& request = *slot->request.get();
   v1::RecognizeStreamResponse* response = slot->response.New();
   response->set_id(request.id());
@@ -100,119 +63,16 @@ void RecognizeStreamReactor::Answer(StreamSlot* slot, const absl::StatusOr<Recog
   } else {
     EncodeStreamError(result.status(), response->mutable_error());
   }
-  const absl::Duration took = options_.clock->Now() - slot->arrived;
-  if (options_.metrics != nullptr) {
-    options_.metrics->CountStreamMessage(static_cast<grpc::StatusCode>(response->error().code()), took);
+  const absl::Duration took = options().clock->Now() - slot->arrived;
+  if (options().metrics != nullptr) {
+    options().metrics->CountHot(HotMethod::kRecognizeStream, static_cast<grpc::StatusCode>(response->error().code()),
+                                took);
   }
-  if (!options_.peer.empty()) {
-    LogInfo(FormatAccessLine({"RecognizeStream", request.request(), options_.peer, took}, result,
+  if (!options().peer.empty()) {
+    LogInfo(FormatAccessLine(AnsweredCallOf("RecognizeStream", request.request(), options().peer, took), result,
                              response->error().message()));
   }
-  slot->request.Drop();  // the core is done with it
-  Next next;
-  {
-    MutexLock lock(&mu_);
-    slot->answered = true;
-    unanswered_bytes_ -= slot->bytes;
-    next = Decide();
-  }
-  Run(next);
-}
-
-void RecognizeStreamReactor::OnWriteDone(bool ok) {
-  std::unique_ptr<StreamSlot> written;
-  Next next;
-  {
-    MutexLock lock(&mu_);
-    writing_ = false;
-    written_any_ = true;
-    last_active_ = options_.clock->Now();
-    if (!ok) broken_ = true;
-    written = TakeFirst();
-    next = Decide();
-  }
-  written->response.Drop();
-  options_.slots->Give(std::move(written));
-  Run(next);
-}
-
-void RecognizeStreamReactor::EndIfIdle(SteadyTime since) {
-  Next next;
-  {
-    MutexLock lock(&mu_);
-    if (!slots_.empty() || last_active_ > since) return;
-    ending_ = true;
-    next = Decide();
-  }
-  Run(next);
-}
-
-void RecognizeStreamReactor::End() {
-  Next next;
-  {
-    MutexLock lock(&mu_);
-    ending_ = true;
-    next = Decide();
-  }
-  Run(next);
-}
-
-std::unique_ptr<StreamSlot> RecognizeStreamReactor::TakeFirst() {
-  std::unique_ptr<StreamSlot> first = std::move(slots_.front());
-  slots_.pop_front();
-  unanswered_images_ -= first->images;
-  first->answered = false;
-  return first;
-}
-
-RecognizeStreamReactor::Next RecognizeStreamReactor::Decide() {
-  Next next;
-  if (finished_) return next;
-  while (broken_ && !writing_ && !slots_.empty() && slots_.front()->answered) TakeFirst();
-  if (!writing_ && !slots_.empty() && slots_.front()->answered) {
-    writing_ = true;
-    next.write = slots_.front()->response.get();
-    // Not for the first: it takes the initial metadata along, and gRPC 1.51 completes it only when that was flushed.
-    next.more_follows = written_any_ && slots_.size() > 1 && slots_[1]->answered;
-  }
-  if (!reading_ && !read_all_ && !ending_ && unanswered_images_ < options_.max_unanswered_images &&
-      unanswered_bytes_ < options_.max_unanswered_bytes) {
-    reading_ = true;
-    next.read = true;
-  }
-  // A read that is under way does not keep a stream that is ending: nothing may ever come. Nor does `this` survive
-  // Finish() for long, so nobody may be about to start an operation.
-  const bool read_enough = ending_ || (read_all_ && !reading_);
-  if (read_enough && slots_.empty() && starting_ == 0) {
-    finished_ = true;
-    next.finish = true;
-    next.read_all = read_all_;
-  } else if (next.write != nullptr || next.read) {
-    ++starting_;
-  }
-  return next;
-}
-
-// Starts operations outside the lock, as their reactions may run inside: `starting_` keeps the stream alive meanwhile.
-void RecognizeStreamReactor::Run(Next next) {
-  while (next.write != nullptr || next.read) {
-    if (next.write != nullptr) {
-      grpc::WriteOptions options;
-      if (next.more_follows) options.set_buffer_hint();
-      StartWrite(next.write, options);
-    }
-    if (next.read) {
-      incoming_ = options_.slots->Take();
-      StartRead(incoming_->request.New());
-    }
-    MutexLock lock(&mu_);
-    --starting_;
-    next = Decide();
-  }
-  if (!next.finish) return;
-  Finish(next.read_all
-             ? grpc::Status::OK
-             : grpc::Status(grpc::StatusCode::UNAVAILABLE, "the server is stopping; send again what has no answer"));
+  Answered(slot);
 }
 
 }  // namespace digit

@@ -10,7 +10,7 @@ namespace {
 // "NOT_FOUND"; gRPC's codes are Abseil's.
 std::string NameOf(grpc::StatusCode code) { return absl::StatusCodeToString(static_cast<absl::StatusCode>(code)); }
 
-// What Recognize gives; kept ready, and shown before they come, so that the first one is seen as an increase.
+// What they give; kept ready, and shown before they come, so that the first one is seen as an increase.
 constexpr grpc::StatusCode kKnownCodes[] = {
     grpc::OK,          grpc::INVALID_ARGUMENT,  grpc::NOT_FOUND, grpc::RESOURCE_EXHAUSTED,
     grpc::UNAVAILABLE, grpc::DEADLINE_EXCEEDED, grpc::CANCELLED, grpc::INTERNAL};
@@ -19,21 +19,20 @@ constexpr grpc::StatusCode kKnownCodes[] = {
 
 RpcMetrics::RpcMetrics(MetricRegistry* metrics)
     : requests_(metrics->AddCounters("digit_rpc_requests_total",
-                                     "Calls answered, and messages of RecognizeStream, by status code.",
-                                     {"method", "code"})),
+                                     "Calls answered, and messages of streams, by status code.", {"method", "code"})),
       durations_(metrics->AddHistograms("digit_rpc_duration_seconds",
                                         "Time from the arrival of a call, or a stream's message, to its answer.",
                                         {"method"}, Histogram::Seconds())),
-      recognize_(MakeHot("Recognize")),
-      stream_message_(MakeHot("RecognizeStream")) {}
+      hot_{MakeHot("Recognize"), MakeHot("RecognizeStream"), MakeHot("ModelInfer"), MakeHot("ModelStreamInfer")} {}
 
-RpcMetrics::HotMethod RpcMetrics::MakeHot(absl::string_view name) {
-  HotMethod method{.name = name, .duration = &durations_.With({name})};
+RpcMetrics::Series RpcMetrics::MakeHot(absl::string_view name) {
+  Series method{.name = name, .duration = &durations_.With({name})};
   for (const grpc::StatusCode code : kKnownCodes) method.by_code[code] = &requests_.With({name, NameOf(code)});
   return method;
 }
 
-void RpcMetrics::CountHot(const HotMethod& method, grpc::StatusCode code, absl::Duration took) {
+void RpcMetrics::CountHot(HotMethod hot, grpc::StatusCode code, absl::Duration took) {
+  const Series& method = hot_[static_cast<size_t>(hot)];
   method.duration->Observe(took);
   Counter* const known = code >= 0 && code < kNumCodes ? method.by_code[code] : nullptr;
   (known != nullptr ? *known : requests_.With({method.name, NameOf(code)})).Add();

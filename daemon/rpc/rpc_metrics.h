@@ -12,31 +12,33 @@
 
 namespace digit {
 
+// Methods that are called all the time; of streams each message counts as a call.
+enum class HotMethod { kRecognize, kRecognizeStream, kModelInfer, kModelStreamInfer };
+inline constexpr int kNumHotMethods = 4;
+
 // Thread-safe.
 class RpcMetrics {
  public:
   explicit RpcMetrics(MetricRegistry* metrics);
 
-  // Of what is called all the time: no lock and no lookup for the codes that it is known to give.
-  void CountRecognize(grpc::StatusCode code, absl::Duration took) { CountHot(recognize_, code, took); }
-  void CountStreamMessage(grpc::StatusCode code, absl::Duration took) { CountHot(stream_message_, code, took); }
+  // No lock and no lookup for the codes that these methods are known to give.
+  void CountHot(HotMethod method, grpc::StatusCode code, absl::Duration took);
 
   // Of any other method. Takes a lock.
   void Count(absl::string_view method, grpc::StatusCode code, absl::Duration took);
 
  private:
   static constexpr int kNumCodes = 17;
-  struct HotMethod {
+  struct Series {
     absl::string_view name;
     Histogram* duration = nullptr;
     std::array<Counter*, kNumCodes> by_code = {};  // null: asked for when it comes
   };
-  HotMethod MakeHot(absl::string_view name);
-  void CountHot(const HotMethod& method, grpc::StatusCode code, absl::Duration took);
+  Series MakeHot(absl::string_view name);
 
   CounterFamily& requests_;
   HistogramFamily& durations_;
-  const HotMethod recognize_, stream_message_;
+  const std::array<Series, kNumHotMethods> hot_;
 };
 
 // Counts one call, timed from when this is made.

@@ -255,7 +255,7 @@ grpc::ServerUnaryReactor* DigitServiceImpl::CancelTraining(grpc::CallbackServerC
                                                            const v1::CancelTrainingRequest* request,
                                                            v1::CancelTrainingResponse* response) {
   UnaryCall* reactor = StartCall("CancelTraining");
-  if (!Admits("CancelTraining", *context, request->id(), reactor)) return reactor;
+  if (!Admits(authorizer_, "CancelTraining", *context, request->id(), reactor)) return reactor;
   const absl::Status status = trainings_->Cancel(request->id());
   LogAdminCall("CancelTraining", *context, request->id(), status);
   const absl::StatusOr<TrainingJob> job = trainings_->Get(request->id());

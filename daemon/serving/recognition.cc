@@ -308,8 +308,17 @@ void Recognition::CountImages(const absl::Status& status) const {
   }
 }
 
+void Recognition::CountRequest(const absl::Status& status) const {
+  RequestCounters& requests = *result_.model->requests;
+  const SteadyTime now = clock_->Now();
+  if (!status.ok()) return requests.AddFailed(now - entered_, now);
+  requests.AddAnswered(now - entered_, now);
+  if (result_.timing.batch.batch_size > 0) requests.AddComputed(result_.timing.queue, result_.timing.batch.compute);
+}
+
 void Recognition::Answer(absl::Status status) {
   CountImages(status);
+  CountRequest(status);
   if (status.ok()) {
     done_(std::move(result_));
   } else {

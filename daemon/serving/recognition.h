@@ -38,6 +38,7 @@ class Recognition : public std::enable_shared_from_this<Recognition> {
   void FinishChunk();  // the last chunk answers
   void Answer(absl::Status status);
   void CountImages(const absl::Status& status) const;
+  void CountRequest(const absl::Status& status) const;
   const uint8_t* PixelsOf(int image) const;  // of an image that has no error
   // The caller has gone, or a part of the call was refused, so that the others would be work for nothing.
   bool IsCancelled() const {

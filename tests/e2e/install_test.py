@@ -11,32 +11,7 @@ from digitd_test import Daemon, run
 
 BUILD = os.path.dirname(os.path.abspath(os.environ["DIGIT_BIN_DIR"]))
 
-CMAKE = """
-cmake_minimum_required(VERSION 3.25)
-project(consumer CXX)
-find_package(digit REQUIRED)
-add_executable(consumer consumer.cc)
-target_link_libraries(consumer PRIVATE digit::client)
-"""
-
-CONSUMER = """
-#include <cstdio>
-#include <fstream>
-#include <iterator>
-
-#include "client/lib/client.h"
-
-int main(int, char** argv) {
-  auto client = digit::Client::Create({.server = argv[1]});
-  if (!client.ok()) return 1;
-  std::ifstream file(argv[2], std::ios::binary);
-  digit::v1::RecognizeRequest request;
-  request.add_images()->set_encoded(std::string(std::istreambuf_iterator<char>(file), {}));
-  auto response = (*client)->Recognize(request);
-  if (!response.ok()) return 1;
-  std::puts(response->results(0).prediction().label().c_str());
-}
-"""
+PICTURES = ("tests/data/images/seven.png", "tests/data/images/blank.png")
 
 
 class InstallTest(unittest.TestCase):
@@ -45,21 +20,17 @@ class InstallTest(unittest.TestCase):
             prefix = f"{folder}/prefix"
             installed = run("cmake", "--install", BUILD, "--prefix", prefix)
             self.assertEqual(installed.returncode, 0, installed.stderr)
-            for name in ("digitd", "digitctl", "digit-train"):
+            for name in ("digitd", "digitctl", "digit-gateway", "digit-train"):
                 version = run(f"{prefix}/bin/{name}", "--version")
                 self.assertEqual(version.returncode, 0, version.stderr)
 
             # Who generates stubs of his own needs all that the client's headers are made of.
             protos = run("protoc", "-I", f"{prefix}/share/digit/proto", f"--descriptor_set_out={folder}/set",
-                         "digit/v1/digit.proto", "grpc/health/v1/health.proto")
+                         "digit/v1/digit.proto", "grpc/health/v1/health.proto", "inference/grpc_service.proto")
             self.assertEqual(protos.returncode, 0, protos.stderr)
 
-            os.mkdir(f"{folder}/consumer")
-            for name, text in {"CMakeLists.txt": CMAKE, "consumer.cc": CONSUMER}.items():
-                with open(f"{folder}/consumer/{name}", "w") as f:
-                    f.write(text)
-            for command in (["cmake", "-G", "Ninja", "-S", f"{folder}/consumer", "-B", f"{folder}/build",
-                             "-DCMAKE_CXX_STANDARD=20", f"-DCMAKE_PREFIX_PATH={prefix}"],
+            for command in (["cmake", "-G", "Ninja", "-S", "client/examples/cpp", "-B", f"{folder}/build",
+                             f"-DCMAKE_PREFIX_PATH={prefix}"],
                             ["cmake", "--build", f"{folder}/build"]):
                 done = subprocess.run(command, capture_output=True, text=True, timeout=250)
                 self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
@@ -69,8 +40,10 @@ class InstallTest(unittest.TestCase):
             with Daemon("--model", model, "--engine", "torch", program=f"{prefix}/bin/digitd") as daemon:
                 with open(f"/proc/{daemon.process.pid}/maps") as maps:
                     self.assertIn(f"{prefix}/lib/digit/libdigit_torch.so", maps.read())
-                asked = run(f"{folder}/build/consumer", daemon.address, "tests/data/images/seven.png")
-                self.assertEqual(asked.stdout, "7\n", asked.stderr)
+                asked = run(f"{folder}/build/recognize", *PICTURES, env={**os.environ, "DIGIT_SERVER": daemon.address})
+                self.assertRegex(asked.stdout, r"^tests/data/images/seven\.png: 7 \(\d+\.\d%\)\n"
+                                 r"tests/data/images/blank\.png: no digit found.*\n$", asked.stderr)
+                self.assertEqual(asked.returncode, 1)  # one has no answer
 
 
 if __name__ == "__main__":

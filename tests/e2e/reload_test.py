@@ -63,8 +63,9 @@ class ReloadTest(ServedModelTest):
             self.assertEqual(self.ctl(daemon, "model", "reload").returncode, 4)
             live, *others = self.versions(daemon)
             self.assertEqual((live["version"], live["state"]), (first, "MODEL_STATE_LIVE"))
-            # The damaged file is forgotten once another one has come.
-            self.assertEqual([other["state"] for other in others], ["MODEL_STATE_REFUSED"] * 2)
+            # The damaged file is forgotten once another one has come; that there is none now is said too.
+            self.assertEqual([other["state"] for other in others], ["MODEL_STATE_REFUSED"] * 3)
+            self.assertIn("No such file", others[0]["state_reason"])
             self.assertNotIn("libdigit_torch", daemon.maps())
 
     def test_the_file_alone_is_enough_and_no_request_fails_meanwhile(self):

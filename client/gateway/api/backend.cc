@@ -20,7 +20,7 @@ namespace {
 
 constexpr char kServer[] = "digitd";  // its address is nobody's business outside
 
-// ToClientStatus() without "digitd says: ".
+// What digitd said, without its name: the caller asks the gateway.
 absl::Status PlainStatus(const grpc::Status& status, absl::Duration timeout, bool connected) {
   const absl::Status client = ToClientStatus(status, kServer, timeout, connected);
   absl::string_view message = client.message();
@@ -38,12 +38,15 @@ void AddIfItFits(grpc::ClientContext* context, const std::string& name, const st
   if (fits) context->AddMetadata(name, value);
 }
 
-// The calls of a training's feed: gRPC's thread brings the next state, the coroutine's takes it.
+// The calls of a training's feed: gRPC's thread brings the next state, the coroutine's takes it. The first must come
+// within `timeout`; a training may stay as it is for as long as it likes.
 template <typename Request, typename Response>
 class Feed final : public Backend::TrainingFeed, public grpc::ClientReadReactor<Response> {
  public:
   Feed(asio::any_io_executor executor, absl::Duration timeout)
-      : state_(std::make_shared<State>(executor)), timeout_(timeout) {}
+      : state_(std::make_shared<State>(executor)),
+        timeout_(timeout),
+        first_due_(std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(timeout)) {}
 
   ~Feed() override {
     context_.TryCancel();
@@ -60,30 +63,26 @@ class Feed final : public Backend::TrainingFeed, public grpc::ClientReadReactor<
   }
   grpc::ClientContext* context() { return &context_; }
 
-  asio::awaitable<std::optional<v1::Training>> Next(bool is_first, absl::Status* status) override {
-    const auto limit = is_first ? std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(timeout_)
-                                : asio::steady_timer::time_point::max();
+  asio::awaitable<std::optional<v1::Training>> Next(absl::Status* status) override {
+    bool late = false;
     while (true) {
       {
         MutexLock lock(&state_->mu);
         if (!state_->trainings.empty()) {
           v1::Training training = std::move(state_->trainings.front());
           state_->trainings.pop_front();
+          first_due_ = asio::steady_timer::time_point::max();
           co_return training;
         }
-        if (state_->ended) {
-          *status = state_->status;
+        if (state_->ended || late) {
+          *status = state_->ended ? state_->status : PlainStatus(TooLate(), timeout_, true);
           co_return std::nullopt;
         }
-        state_->wake.expires_at(limit);
+        state_->wake.expires_at(first_due_);
       }
       boost::system::error_code woken;
       co_await state_->wake.async_wait(asio::redirect_error(asio::use_awaitable, woken));
-      if (!woken) {  // nobody woke it: the time is over
-        Cancel();
-        *status = PlainStatus(grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, ""), timeout_, true);
-        co_return std::nullopt;
-      }
+      late = !woken;
     }
   }
 
@@ -99,6 +98,8 @@ class Feed final : public Backend::TrainingFeed, public grpc::ClientReadReactor<
     absl::Status status ABSL_GUARDED_BY(mu);
     asio::steady_timer wake;  // used on the coroutine's thread only
   };
+
+  static grpc::Status TooLate() { return grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, ""); }
 
   void OnReadDone(bool ok) override {
     if (!ok) return;
@@ -127,6 +128,7 @@ class Feed final : public Backend::TrainingFeed, public grpc::ClientReadReactor<
 
   const std::shared_ptr<State> state_;
   const absl::Duration timeout_;
+  asio::steady_timer::time_point first_due_;  // the coroutine's
   grpc::ClientContext context_;
   Request request_;
   Response response_;
@@ -188,6 +190,8 @@ absl::Status Backend::ToStatus(const grpc::Status& status, const grpc::ClientCon
   if (status.ok()) return absl::OkStatus();
   const bool connected = channel_->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY;
   absl::Status plain = PlainStatus(status, options_.timeout, connected);
+  // What gRPC says for a daemon that stops. Call() knows what we have cancelled ourselves.
+  if (absl::IsCancelled(plain)) plain = absl::UnavailableError("digitd is stopping; try again");
   const std::optional<absl::Duration> pushback = RetryPushback(status, context);
   return pushback.has_value() ? WithRetryAfter(std::move(plain), *pushback) : plain;
 }

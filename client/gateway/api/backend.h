@@ -42,7 +42,7 @@ class Backend {
 
   struct Options {
     std::string server = "localhost:50051";      // as ClientOptions::server
-    absl::Duration timeout = absl::Seconds(10);  // of each call
+    absl::Duration timeout = absl::Seconds(10);  // of each call; of a feed: until its first state
     int max_response_bytes = 64 << 20;
   };
 
@@ -50,14 +50,14 @@ class Backend {
   static absl::StatusOr<std::unique_ptr<Backend>> Create(const Options& options);
 
   // Calls `method` of the service; `timing`, when not null, gets the trailer digit-timing. When the client goes away
-  // the call is cancelled. Errors are the daemon's, with RetryAfterOf() where it says when.
+  // the call is cancelled (CANCELLED). Errors are the daemon's, with RetryAfterOf() where it says when.
   template <typename Request, typename Response>
   asio::awaitable<absl::Status> Call(void (Stub::async::*method)(grpc::ClientContext*, const Request*, Response*,
                                                                  std::function<void(grpc::Status)>),
                                      const Request& request, const CallMetadata& metadata, HttpExchange* exchange,
                                      Response* response, std::string* timing = nullptr);
 
-  // Recognises one picture of at most Coalescer::kMaxPictureBytes, in company.
+  // Recognises one picture that Coalescer::IsSmall(), in company.
   asio::awaitable<Coalescer::Answer> RecognizeSmall(std::string model, std::string version, std::string picture,
                                                     HttpExchange* exchange) {
     return coalescer_.Recognize(std::move(model), std::move(version), std::move(picture), exchange);
@@ -70,9 +70,8 @@ class Backend {
   class TrainingFeed {
    public:
     virtual ~TrainingFeed() = default;  // cancels the call
-    // The next state; nullopt: there is no more, then `status` says why. The first one comes within Options::timeout,
-    // or never (DEADLINE_EXCEEDED).
-    virtual asio::awaitable<std::optional<v1::Training>> Next(bool is_first, absl::Status* status) = 0;
+    // The next state; nullopt: there is no more, then `status` says why.
+    virtual asio::awaitable<std::optional<v1::Training>> Next(absl::Status* status) = 0;
     virtual void Cancel() = 0;
   };
   std::unique_ptr<TrainingFeed> WatchTraining(const std::string& id, const CallMetadata& metadata,
@@ -122,7 +121,11 @@ asio::awaitable<absl::Status> Backend::Call(void (Stub::async::*method)(grpc::Cl
                                             HttpExchange* exchange, Response* response, std::string* timing) {
   grpc::ClientContext context;
   Prepare(metadata, &context);
-  exchange->on_gone = [&context] { context.TryCancel(); };
+  bool gone = false;
+  exchange->on_gone = [&context, &gone] {
+    gone = true;
+    context.TryCancel();
+  };
   const grpc::Status status = co_await AwaitCall([&](std::function<void(grpc::Status)> done) {
     (digits_->async()->*method)(&context, &request, response, std::move(done));
   });
@@ -130,6 +133,7 @@ asio::awaitable<absl::Status> Backend::Call(void (Stub::async::*method)(grpc::Cl
   if (timing != nullptr) {
     *timing = TimingOf(context);
   }
+  if (gone) co_return absl::CancelledError("the client has gone");
   co_return ToStatus(status, context);
 }
 

@@ -4,7 +4,10 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cstdint>
 #include <optional>
+
+#include "absl/strings/match.h"
 
 namespace digit {
 
@@ -52,17 +55,46 @@ void Coalescer::Add(const asio::any_io_executor& executor, std::string model, st
   group->waiting.push_back(std::move(resume));
 }
 
+bool Coalescer::IsSmall(absl::string_view picture) {
+  constexpr absl::string_view kPng("\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16);
+  constexpr size_t kMaxBytes = 64 << 10, kHeader = 24;  // signature, and the first chunk with width and height
+  constexpr uint32_t kMaxSide = 512;
+  if (picture.size() < kHeader || picture.size() > kMaxBytes || !absl::StartsWith(picture, kPng)) return false;
+  const auto number = [picture](size_t at) {
+    uint32_t value = 0;
+    for (size_t i = at; i < at + 4; ++i) value = value << 8 | static_cast<unsigned char>(picture[i]);
+    return value;
+  };
+  return number(16) <= kMaxSide && number(20) <= kMaxSide;
+}
+
 void Coalescer::Send(const asio::any_io_executor& executor) {
   std::vector<Group> groups = std::move(groups_);
   groups_.clear();
-  for (Group& group : groups) {
-    auto waiting = std::make_shared<std::vector<Resume>>(std::move(group.waiting));
-    call_(std::move(group.request), [executor, waiting](SharedAnswer answer) {
-      auto shared = std::make_shared<const SharedAnswer>(std::move(answer));
-      asio::post(executor, [waiting, shared] {
-        for (size_t i = 0; i < waiting->size(); ++i) (*waiting)[i]({.shared = shared, .index = static_cast<int>(i)});
-      });
+  for (Group& group : groups) SendGroup(executor, std::move(group));
+}
+
+void Coalescer::SendGroup(const asio::any_io_executor& executor, Group group) {
+  auto sent = std::make_shared<Group>(std::move(group));
+  call_(sent->request, [this, executor, sent](SharedAnswer answer) {
+    auto shared = std::make_shared<const SharedAnswer>(std::move(answer));
+    asio::post(executor, [this, executor, sent, shared] {
+      if (absl::IsInvalidArgument(shared->status) && sent->waiting.size() > 1) return SendEach(executor, *sent);
+      for (size_t i = 0; i < sent->waiting.size(); ++i) {
+        sent->waiting[i]({.shared = shared, .index = static_cast<int>(i)});
+      }
     });
+  });
+}
+
+void Coalescer::SendEach(const asio::any_io_executor& executor, Group& group) {
+  for (size_t i = 0; i < group.waiting.size(); ++i) {
+    Group one;
+    one.request.set_model(group.request.model());
+    one.request.set_version(group.request.version());
+    *one.request.add_images() = std::move(*group.request.mutable_images(static_cast<int>(i)));
+    one.waiting.push_back(std::move(group.waiting[i]));
+    SendGroup(executor, std::move(one));
   }
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "client/gateway/http/message.h"
 #include "digit/v1/digit.pb.h"
 
@@ -28,14 +29,18 @@ struct SharedAnswer {
 // Of one thread, and used on it only.
 class Coalescer {
  public:
-  static constexpr size_t kMaxPictureBytes = 64 << 10;  // a larger one would make those wait that travel with it. Guess
-  static constexpr size_t kMaxPictures = 32;            // of one call: the daemon's batch
+  static constexpr size_t kMaxPictures = 32;  // of one call: the daemon's batch
+
+  // Whether `picture` is soon decoded, so that those who travel with it do not wait for it: a PNG of at most 64 KiB and
+  // 512x512, by what its header says. Guesses.
+  static bool IsSmall(absl::string_view picture);
 
   // Starts a call; `done` is called on any thread.
   using Call = std::function<void(v1::RecognizeRequest request, std::function<void(SharedAnswer)> done)>;
   explicit Coalescer(Call call) : call_(std::move(call)) {}
 
-  // The answer, and which of its results is that of `picture`, of at most kMaxPictureBytes.
+  // The answer, and which of its results is that of `picture`. A call that is refused as a whole though each of its
+  // pictures might not be (a daemon that takes few images in a call) is made again for each.
   struct Answer {
     std::shared_ptr<const SharedAnswer> shared;
     int index = 0;
@@ -54,6 +59,8 @@ class Coalescer {
   void Add(const asio::any_io_executor& executor, std::string model, std::string version, std::string picture,
            Resume resume);
   void Send(const asio::any_io_executor& executor);
+  void SendGroup(const asio::any_io_executor& executor, Group group);
+  void SendEach(const asio::any_io_executor& executor, Group& group);
 
   const Call call_;
   std::vector<Group> groups_;  // to be sent at the end of this turn

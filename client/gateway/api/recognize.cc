@@ -43,7 +43,7 @@ Api::Work Api::RecognizeBody(Exchange& exchange, std::string model, bool tutoria
   if (model == "-") model.clear();
   const bool is_plain = !body->include_pixels && !body->include_timing && exchange.metadata.traceparent.empty() &&
                         exchange.metadata.authorization.empty();
-  if (is_plain && !body->is_list && body->pictures[0].size() <= Coalescer::kMaxPictureBytes) {
+  if (is_plain && !body->is_list && Coalescer::IsSmall(body->pictures[0])) {
     const Coalescer::Answer answer = co_await exchange.backend.RecognizeSmall(
         std::move(model), std::move(body->version), std::move(body->pictures[0]), &exchange.connection);
     const SharedAnswer& shared = *answer.shared;

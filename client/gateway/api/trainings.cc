@@ -22,7 +22,7 @@ Api::Work Api::Train(Exchange& exchange, std::string model) {
   absl::Status status;
   const auto feed = exchange.backend.Train(request, exchange.metadata, co_await asio::this_coro::executor);
   exchange.connection.on_gone = [&feed] { feed->Cancel(); };
-  const std::optional<v1::Training> first = co_await feed->Next(/*is_first=*/true, &status);
+  const std::optional<v1::Training> first = co_await feed->Next(&status);
   exchange.connection.on_gone = nullptr;
   if (!first.has_value()) co_return ProblemOf(status, exchange.request_id);
   co_return Answer(exchange, absl::OkStatus(), *first, 202);
@@ -39,7 +39,7 @@ Api::Work Api::GetTraining(Exchange& exchange, std::string id) {
       exchange.backend.WatchTraining(id, exchange.metadata, co_await asio::this_coro::executor);
   exchange.connection.on_gone = [feed] { feed->Cancel(); };
   absl::Status status;
-  std::optional<v1::Training> first = co_await feed->Next(/*is_first=*/true, &status);
+  std::optional<v1::Training> first = co_await feed->Next(&status);
   if (!first.has_value()) {
     exchange.connection.on_gone = nullptr;
     co_return ProblemOf(status, exchange.request_id);
@@ -58,7 +58,7 @@ Api::Work Api::GetTraining(Exchange& exchange, std::string id) {
     std::optional<v1::Training> next = std::move(training);
     while (next.has_value()) {
       if (!co_await writer.Write(absl::StrCat("event: training\ndata: ", MessageToJson(*next), "\n\n"))) break;
-      next = co_await feed->Next(/*is_first=*/false, &ended);
+      next = co_await feed->Next(&ended);
     }
     feed->Cancel();
     connection.on_gone = nullptr;

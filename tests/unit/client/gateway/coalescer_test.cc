@@ -38,8 +38,10 @@ class CoalescerTest : public ::testing::Test {
   absl::Status failure_;
   bool held_up_ = false;
   std::function<void()> answer_later_;
+  int limit_ = 1000;
   Coalescer coalescer_{[this](v1::RecognizeRequest request, std::function<void(SharedAnswer)> done) {
     SharedAnswer answer{.status = failure_, .response = {}, .timing = {}};
+    if (request.images_size() > limit_) answer.status = absl::InvalidArgumentError("too many images");
     for (const v1::Image& image : request.images()) {
       answer.response.add_results()->mutable_prediction()->set_label("is " + image.encoded());
     }
@@ -86,6 +88,19 @@ TEST_F(CoalescerTest, ACallHasABoundAndItsFailureIsEverybodysInIt) {
   EXPECT_EQ(answers_, std::vector<std::string>(Coalescer::kMaxPictures + 1, "full"));
 }
 
+TEST_F(CoalescerTest, WhatIsRefusedTogetherIsAskedOneByOne) {
+  limit_ = 1;
+  for (const char* picture : {"a", "b", "c"}) Ask("m", "", picture);
+  io_.run();
+  EXPECT_EQ(calls_.size(), 4u);
+  EXPECT_THAT(answers_, ElementsAre("a->is a", "b->is b", "c->is c"));
+  io_.restart();
+  limit_ = 0;
+  Ask("m", "", "d");
+  io_.run();
+  EXPECT_EQ(answers_.back(), "too many images");
+}
+
 TEST_F(CoalescerTest, WhoGoesAwayIsDoneAtOnceAndTheOthersGetTheirs) {
   held_up_ = true;
   for (const char* picture : {"a", "b", "c"}) Ask("m", "", picture);
@@ -93,14 +108,23 @@ TEST_F(CoalescerTest, WhoGoesAwayIsDoneAtOnceAndTheOthersGetTheirs) {
   ASSERT_EQ(calls_.size(), 1u);
   exchanges_[1].on_gone();
   exchanges_[1].on_gone();  // told twice
-  io_.restart();
   io_.poll();
   EXPECT_THAT(answers_, ElementsAre("the client has gone"));
   answer_later_();
-  io_.restart();
   io_.poll();
   EXPECT_THAT(answers_, ElementsAre("the client has gone", "a->is a", "c->is c"));
   for (const HttpExchange& exchange : exchanges_) EXPECT_EQ(exchange.on_gone, nullptr);
+}
+
+TEST(CoalescerIsSmallTest, LooksAtTheSizeThatAPngStates) {
+  const std::string head("\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16);
+  EXPECT_TRUE(Coalescer::IsSmall(head + std::string("\0\0\0\x1c\0\0\0\x1c", 8) + "rest"));
+  EXPECT_TRUE(Coalescer::IsSmall(head + std::string("\0\0\x2\0\0\0\x2\0", 8)));
+  EXPECT_FALSE(Coalescer::IsSmall(head + std::string("\0\0\x2\x1\0\0\0\x1c", 8)));
+  EXPECT_FALSE(Coalescer::IsSmall(head + std::string("\0\0\0\x1c\xff\0\0\x1c", 8)));
+  EXPECT_FALSE(Coalescer::IsSmall(head));
+  EXPECT_FALSE(Coalescer::IsSmall("\xff\xd8\xff\xe0 a JPEG file of more than a few bytes"));
+  EXPECT_FALSE(Coalescer::IsSmall(head + std::string("\0\0\0\x1c\0\0\0\x1c", 8) + std::string(65 << 10, 'x')));
 }
 
 }  // namespace

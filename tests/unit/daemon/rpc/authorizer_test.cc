@@ -1,8 +1,11 @@
 #include "daemon/rpc/authorizer.h"
 
+#include <set>
+
 #include "digit/v1/digit.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "inference/grpc_service.pb.h"
 
 namespace digit {
 namespace {
@@ -11,28 +14,35 @@ using ::testing::HasSubstr;
 
 constexpr char kToken[] = "0123456789abcdef";
 
-std::vector<std::string> MethodsOfTheService() {
+std::vector<std::string> MethodsOfBothServices() {
   std::vector<std::string> names;
-  const auto* service = v1::RecognizeRequest::descriptor()->file()->FindServiceByName("DigitService");
-  for (int i = 0; i < service->method_count(); ++i) names.push_back(service->method(i)->name());
+  for (const auto* service :
+       {v1::RecognizeRequest::descriptor()->file()->FindServiceByName("DigitService"),
+        inference::ModelInferRequest::descriptor()->file()->FindServiceByName("GRPCInferenceService")}) {
+    for (int i = 0; i < service->method_count(); ++i) names.push_back(service->method(i)->name());
+  }
   return names;
 }
 
-TEST(AuthorizerTest, TheTableHasEveryMethod) {
-  for (const std::string& method : MethodsOfTheService()) EXPECT_TRUE(Authorizer::Knows(method)) << method;
+TEST(AuthorizerTest, TheTableHasEveryMethodAndNoTwoServicesShareAName) {
+  const std::vector<std::string> methods = MethodsOfBothServices();
+  for (const std::string& method : methods) EXPECT_TRUE(Authorizer::Knows(method)) << method;
+  EXPECT_EQ(std::set<std::string>(methods.begin(), methods.end()).size(), methods.size());
 }
 
 TEST(AuthorizerTest, EverybodyMayRecogniseAndLook) {
   const Authorizer authorizer({.admin_token = kToken, .listens_on_loopback = false});
-  for (const char* method : {"Recognize", "RecognizeStream", "ListModels", "GetModel", "WatchTraining", "ListTrainings",
-                             "SubmitFeedback", "GetModelStats"}) {
+  for (const char* method :
+       {"Recognize", "RecognizeStream", "ListModels", "GetModel", "WatchTraining", "ListTrainings", "SubmitFeedback",
+        "GetModelStats", "ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata", "ModelInfer",
+        "ModelStreamInfer", "ModelConfig", "ModelStatistics", "RepositoryIndex"}) {
     EXPECT_TRUE(authorizer.Check(method, "").ok()) << method;
   }
 }
 
 TEST(AuthorizerTest, WithATokenAdminCallsNeedItAlsoOnLoopback) {
   const Authorizer authorizer({.admin_token = kToken, .listens_on_loopback = true});
-  for (const std::string& method : MethodsOfTheService()) {
+  for (const std::string& method : MethodsOfBothServices()) {
     if (!Authorizer::IsForAdmins(method)) continue;
     EXPECT_TRUE(authorizer.Check(method, std::string("Bearer ") + kToken).ok()) << method;
     for (const char* sent : {"", "Bearer", "Bearer ", "0123456789abcdef", "Bearer 0123456789abcdeX",

@@ -66,10 +66,9 @@ class DigitServiceTest : public ::testing::Test {
       Corrections::Options{.registry = &registry_, .decode_pool = &decode_pool_, .store = &feedback_}};
   Trainings trainings_{Trainings::Options{.state = &state_, .trainer = "/nowhere/digit-train"}};
   SimulatedClock clock_{SteadyClock()->Now()};  // the pool has the real one
-  DigitServiceImpl service_{{.max_unanswered_images = 8,
-                             .max_unanswered_bytes = kMaxUnansweredBytes,
-                             .max_call_bytes = kMaxCallBytes,
-                             .clock = &clock_},
+  CallBytes call_bytes_{kMaxCallBytes};
+  DigitServiceImpl service_{{.max_unanswered_images = 8, .max_unanswered_bytes = kMaxUnansweredBytes, .clock = &clock_},
+                            &call_bytes_,
                             &recognizer_,
                             &registry_,
                             &loader_,

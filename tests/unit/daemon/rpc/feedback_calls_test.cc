@@ -140,7 +140,7 @@ TEST_F(FeedbackCallsTest, AReviewAnswersInTheOrderOfItsIds) {
 TEST_F(FeedbackCallsTest, LookingAtPicturesAndReviewingIsForAdmins) {
   DigitServiceImpl::Options options;
   options.authorizer.listens_on_loopback = false;
-  DigitServiceImpl guarded(options, &recognizer_, &registry_, &loader_, &corrections_, &trainings_);
+  DigitServiceImpl guarded(options, &call_bytes_, &recognizer_, &registry_, &loader_, &corrections_, &trainings_);
   grpc::ServerBuilder builder;
   builder.RegisterService(&guarded);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();

@@ -33,6 +33,22 @@ class HealthServiceTest : public ::testing::Test {
   std::unique_ptr<grpc::health::v1::Health::Stub> stub_;
 };
 
+TEST_F(HealthServiceTest, BothServicesAreAsTheServerIs) {
+  for (const bool serving : {true, false}) {
+    health_.SetModels({{"mnist", true}});
+    health_.SetServing(serving);
+    EXPECT_EQ(health_.IsServing(), serving);
+    for (const char* service : {"", "digit.v1.DigitService", "inference.GRPCInferenceService"}) {
+      grpc::ClientContext context;
+      HealthCheckRequest request;
+      HealthCheckResponse response;
+      request.set_service(service);
+      ASSERT_TRUE(stub_->Check(&context, request, &response).ok()) << service;
+      EXPECT_EQ(response.status(), serving ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING);
+    }
+  }
+}
+
 TEST_F(HealthServiceTest, HealthStartsAsNotServingAndWatchersSeeChanges) {
   HealthCheckResponse response;
   {

@@ -121,7 +121,7 @@ TEST_F(RecognizeStreamTest, OnlyAStreamThatNothingMovesOnIsEndedAsIdle) {
   ASSERT_TRUE(busy->Write(request));
   engines_.control().WaitUntilHeld(1);
 
-  service_.EndIdleStreams(absl::Hours(1));  // the last message is not an hour ago
+  service_.streams().EndIdle(absl::Hours(1));  // the last message is not an hour ago
   ASSERT_TRUE(idle->Write(empty));
   ASSERT_TRUE(idle->Read(&response));
 
@@ -130,7 +130,7 @@ TEST_F(RecognizeStreamTest, OnlyAStreamThatNothingMovesOnIsEndedAsIdle) {
   std::thread ender([&] {
     while (!ended) {
       clock_.Advance(absl::Seconds(1));
-      service_.EndIdleStreams(absl::Seconds(1));
+      service_.streams().EndIdle(absl::Seconds(1));
     }
   });
   EXPECT_FALSE(idle->Read(&response));
@@ -232,7 +232,7 @@ TEST_F(RecognizeStreamTest, EndAnswersWhatWasReadAndReadsNoMore) {
   engines_.control().WaitUntilHeld(1);
   for (int id = 1; id <= 3; ++id) ASSERT_TRUE(stream->Write(MessageOf(id)));
   WaitUntilQueued(3);
-  service_.EndStreams();
+  service_.streams().EndAll();
   engines_.control().Hold(false);
   ExpectAnswers(stream.get(), 0, 3);
   v1::RecognizeStreamResponse response;
@@ -250,7 +250,7 @@ TEST_F(RecognizeStreamTest, EndStopsABusyStreamWithoutAHoleInItsAnswers) {
   for (int round = 0; round < 20; ++round) {
     DigitServiceImpl::Options options;
     options.max_unanswered_images = 8;
-    DigitServiceImpl service(options, &recognizer_, &registry_, &loader_, &corrections_, &trainings_);
+    DigitServiceImpl service(options, &call_bytes_, &recognizer_, &registry_, &loader_, &corrections_, &trainings_);
     grpc::ServerBuilder builder;
     builder.RegisterService(&service);
     const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
@@ -261,7 +261,7 @@ TEST_F(RecognizeStreamTest, EndStopsABusyStreamWithoutAHoleInItsAnswers) {
       for (int id = 0; stream->Write(MessageOf(id)); ++id) continue;
     });
     ExpectAnswers(stream.get(), 0, 10 * round);
-    service.EndStreams();
+    service.streams().EndAll();
     v1::RecognizeStreamResponse response;
     for (int id = 10 * round + 1; stream->Read(&response); ++id) {
       EXPECT_EQ(response.id(), static_cast<uint64_t>(id));

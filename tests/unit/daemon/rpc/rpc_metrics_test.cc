@@ -55,7 +55,8 @@ class RpcMetricsTest : public DigitServiceTest {
 
   MetricRegistry metrics_;
   RpcMetrics rpc_metrics_{&metrics_};
-  DigitServiceImpl counted_{WithMetrics(&rpc_metrics_), &recognizer_, &registry_, &loader_, &corrections_, &trainings_};
+  DigitServiceImpl counted_{
+      WithMetrics(&rpc_metrics_), &call_bytes_, &recognizer_, &registry_, &loader_, &corrections_, &trainings_};
   std::unique_ptr<grpc::Server> counted_server_;
   std::shared_ptr<grpc::Channel> counted_channel_;
   std::unique_ptr<v1::DigitService::Stub> counted_stub_;
@@ -87,7 +88,7 @@ TEST_F(RpcMetricsTest, MessagesOfAStreamAndHowManyStreamsAreOpen) {
     ASSERT_TRUE(stream->Write(message));
     ASSERT_TRUE(stream->Read(&answer));
   }
-  EXPECT_EQ(counted_.num_open_streams(), 1);
+  EXPECT_EQ(counted_.streams().size(), 1);
   EXPECT_EQ(Calls("RecognizeStream", "OK"), 2);
   EXPECT_EQ(Calls("RecognizeStream", "INVALID_ARGUMENT"), 1);
   EXPECT_EQ(TimedCalls("RecognizeStream"), 3);

@@ -1,14 +1,16 @@
-#include "daemon/rpc/recognize_messages.h"
+#include "daemon/rpc/unary_messages.h"
 
 #include <string>
 #include <vector>
 
+#include "digit/v1/digit.pb.h"
 #include "gtest/gtest.h"
 
 namespace digit {
 namespace {
 
 using Holder = grpc::MessageHolder<v1::RecognizeRequest, v1::RecognizeResponse>;
+using Allocator = UnaryAllocator<v1::RecognizeRequest, v1::RecognizeResponse>;
 
 std::string RequestOf(int num_images) {
   v1::RecognizeRequest request;
@@ -16,25 +18,25 @@ std::string RequestOf(int num_images) {
   return request.SerializeAsString();
 }
 
-TEST(RecognizeMessagesTest, MessagesAreRecycledEmpty) {
-  RecognizeAllocator allocator;
-  auto* first = static_cast<RecognizeMessages*>(allocator.AllocateMessages());
+TEST(UnaryMessagesTest, MessagesAreRecycledEmpty) {
+  Allocator allocator;
+  auto* first = static_cast<Allocator::Messages*>(allocator.AllocateMessages());
   ASSERT_TRUE(first->request()->ParseFromString(RequestOf(3)));
   EXPECT_EQ(first->response(), nullptr);
   first->NewResponse()->set_model("mnist");
   EXPECT_EQ(first->response()->model(), "mnist");
   first->Release();
   EXPECT_EQ(allocator.num_kept(), 1u);
-  auto* second = static_cast<RecognizeMessages*>(allocator.AllocateMessages());
+  auto* second = static_cast<Allocator::Messages*>(allocator.AllocateMessages());
   EXPECT_EQ(second, first);
   EXPECT_EQ(second->request()->images_size(), 0);
   EXPECT_EQ(second->NewResponse()->model(), "");
   second->Release();
 }
 
-TEST(RecognizeMessagesTest, TheRequestCanGoBeforeTheResponse) {
-  RecognizeAllocator allocator;
-  auto* messages = static_cast<RecognizeMessages*>(allocator.AllocateMessages());
+TEST(UnaryMessagesTest, TheRequestCanGoBeforeTheResponse) {
+  Allocator allocator;
+  auto* messages = static_cast<Allocator::Messages*>(allocator.AllocateMessages());
   messages->NewResponse()->set_version(std::string(100, 'v'));
   messages->FreeRequest();
   EXPECT_EQ(messages->request(), nullptr);
@@ -42,16 +44,16 @@ TEST(RecognizeMessagesTest, TheRequestCanGoBeforeTheResponse) {
   messages->Release();
 }
 
-TEST(RecognizeMessagesTest, NoMoreThanTheBoundIsKept) {
-  RecognizeAllocator allocator;
+TEST(UnaryMessagesTest, NoMoreThanTheBoundIsKept) {
+  Allocator allocator;
   std::vector<Holder*> held;
-  for (size_t i = 0; i < RecognizeAllocator::kMaxKept + 10; ++i) held.push_back(allocator.AllocateMessages());
+  for (size_t i = 0; i < Allocator::kMaxKept + 10; ++i) held.push_back(allocator.AllocateMessages());
   for (Holder* messages : held) messages->Release();
-  EXPECT_EQ(allocator.num_kept(), RecognizeAllocator::kMaxKept);
+  EXPECT_EQ(allocator.num_kept(), Allocator::kMaxKept);
 }
 
 // What one message costs beyond its block, as the arena counts it.
-TEST(RecognizeMessagesTest, SmallMessagesStayInTheBlockAndLargeOnesAreGivenBack) {
+TEST(UnaryMessagesTest, SmallMessagesStayInTheBlockAndLargeOnesAreGivenBack) {
   ArenaMessage<v1::RecognizeRequest, kRequestBlockBytes> request;
   ASSERT_TRUE(request.New()->ParseFromString(RequestOf(1)));
   EXPECT_EQ(request.get()->GetArena()->SpaceAllocated(), kRequestBlockBytes);
