@@ -66,7 +66,7 @@ class AbuseTest(unittest.TestCase):
             self.refused(head + HIDDEN, 400)
 
     def test_request_lines_that_are_none(self):
-        for line in ("GET /healthz", "GET  /healthz HTTP/1.1", "GET /healthz  HTTP/1.1", "GET /health z HTTP/1.1", "GET\t/healthz HTTP/1.1",
+        for line in ("GET /healthz", "GET  /healthz HTTP/1.1", "GET  HTTP/1.1", "GET /healthz  HTTP/1.1", "GET /health z HTTP/1.1", "GET\t/healthz HTTP/1.1",
                      "G(T /healthz HTTP/1.1", "GET healthz HTTP/1.1", "GET http://localhost/healthz HTTP/1.1", "CONNECT localhost:80 HTTP/1.1",
                      "GET * HTTP/1.1", "GET /caf\xe9 HTTP/1.1", "GET /healthz HTTP/1.1 ", "GET /healthz HTPP/1.1", " GET /healthz HTTP/1.1"):
             self.refused(line + "\r\nHost: localhost\r\n\r\n" + HIDDEN, 400)

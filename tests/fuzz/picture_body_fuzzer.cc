@@ -19,6 +19,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   request.headers.emplace_back("Content-Type", std::string(input.substr(0, first)));
   request.target = std::string(input.substr(first + 1, second - first - 1));
   request.body = std::string(input.substr(second + 1));
+  for (const char c : request.target) {  // no other passes CheckHead()
+    if (c <= ' ' || c > '~') return 0;
+  }
   const auto url = digit::ParseUrl(request.target);
   if (!url.ok()) {
     DIGIT_CHECK(absl::IsInvalidArgument(url.status()) && !url.status().message().empty());
