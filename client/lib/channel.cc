@@ -35,7 +35,11 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> CreateChannel(const ClientOptions
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, own_connection ? 500 : 5000);
   // A proxy from the environment cannot reach this machine's loopback.
   if (IsLoopback(address->host)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  if (address->every_address) arguments.SetLoadBalancingPolicyName("round_robin");
+  if (address->every_address) {
+    arguments.SetLoadBalancingPolicyName("round_robin");
+    // gRPC's own 30 s are longer than a rollout may take, after which every address is another.
+    arguments.SetInt(GRPC_ARG_DNS_MIN_TIME_BETWEEN_RESOLUTIONS_MS, 1000);
+  }
   if (own_connection) arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   return grpc::CreateCustomChannel(options.server, grpc::InsecureChannelCredentials(), arguments);
 }

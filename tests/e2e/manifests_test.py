@@ -5,14 +5,17 @@ That it works is for tests/containers/run to show. The programs are in DIGIT_BIN
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 import unittest
+import urllib.error
+import urllib.request
 
 import yaml
 
 from digitd_test import BIN, MODEL, run
 
-FOLDERS = ("base", "model-configmap", "model-volume", "training-job")
+FOLDERS = ("base", "model-configmap", "model-volume", "gateway", "training-job")
 # What the kustomize 2.0 of kubectl 1.20 knows.
 KUSTOMIZE_KEYS = {"bases", "resources", "images", "configMapGenerator", "generatorOptions", "patchesStrategicMerge"}
 CONFIGMAP_LIMIT = 1 << 20
@@ -21,6 +24,18 @@ CONFIGMAP_LIMIT = 1 << 20
 def read(path):
     with open(path) as file:
         return file.read()
+
+
+def environment_of(container):
+    return {entry["name"]: entry["value"] for entry in container["env"]}
+
+
+def status_of(url, headers):
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 class ManifestsTest(unittest.TestCase):
@@ -39,8 +54,9 @@ class ManifestsTest(unittest.TestCase):
     def tearDownClass(cls):
         cls.scratch.cleanup()
 
-    def one(self, folder, kind):
-        found = [document for document in self.built[folder] if document["kind"] == kind]
+    def one(self, folder, kind, name=None):
+        found = [document for document in self.built[folder]
+                 if document["kind"] == kind and name in (None, document["metadata"]["name"])]
         self.assertEqual(len(found), 1, f"{kind} in {folder}")
         return found[0]
 
@@ -48,17 +64,24 @@ class ManifestsTest(unittest.TestCase):
         """(folder, pod spec) of everything that runs; the volumes are also those that a pod gets of its own."""
         for folder, documents in self.built.items():
             for document in documents:
-                if document["kind"] in ("StatefulSet", "Job"):
+                if document["kind"] in ("StatefulSet", "Deployment", "Job"):
                     claims = document["spec"].get("volumeClaimTemplates", [])
                     pod = document["spec"]["template"]["spec"]
-                    yield folder, {**pod, "volumes": pod["volumes"] + [claim["metadata"] for claim in claims]}
+                    volumes = pod.get("volumes", []) + [claim["metadata"] for claim in claims]
+                    yield folder, {**pod, "volumes": volumes}
 
     def daemons(self):
         """(folder, pod spec, container, environment) of every digitd."""
         for folder, pod in self.pods():
             for container in pod["containers"]:
                 if container["name"] == "digitd":
-                    yield folder, pod, container, {entry["name"]: entry["value"] for entry in container["env"]}
+                    yield folder, pod, container, environment_of(container)
+
+    def gateway(self):
+        """Its pod spec and its container."""
+        pod = self.one("gateway", "Deployment")["spec"]["template"]["spec"]
+        self.assertEqual(len(pod["containers"]), 1)
+        return pod, pod["containers"][0]
 
     def test_every_folder_keeps_to_what_the_oldest_kubectl_knows(self):
         for folder in FOLDERS:
@@ -66,12 +89,14 @@ class ManifestsTest(unittest.TestCase):
             self.assertLessEqual(keys, KUSTOMIZE_KEYS, folder)
 
     def test_every_pod_is_confined(self):
-        user = re.search(r"^USER (\d+):(\d+)$", read("deploy/docker/Dockerfile"), re.M)
+        users = set(re.findall(r"^USER (\d+):(\d+)$", read("deploy/docker/Dockerfile"), re.M)) - {("0", "0")}
+        self.assertEqual(len(users), 1, "of the images")
+        user, group = users.pop()
         for folder, pod in self.pods():
             with self.subTest(folder):
                 context = pod["securityContext"]
                 self.assertTrue(context["runAsNonRoot"])
-                self.assertEqual((context["runAsUser"], context["runAsGroup"]), (int(user[1]), int(user[2])))
+                self.assertEqual((context["runAsUser"], context["runAsGroup"]), (int(user), int(group)))
                 self.assertEqual(context["seccompProfile"], {"type": "RuntimeDefault"})
                 self.assertFalse(pod["automountServiceAccountToken"])
                 for container in pod["containers"] + pod.get("initContainers", []):
@@ -85,13 +110,13 @@ class ManifestsTest(unittest.TestCase):
         version = re.search(r"^project\(digit VERSION (\S+)", read("CMakeLists.txt"), re.M)[1]
         images = {container["image"] for _, pod in self.pods()
                   for container in pod["containers"] + pod.get("initContainers", [])}
-        self.assertEqual(images, {f"digitd:{version}", f"digitd-torch:{version}"})
+        self.assertEqual(images, {f"digitd:{version}", f"digitd-torch:{version}", f"digit-gateway:{version}"})
 
     def test_every_mount_has_its_volume_and_none_is_a_sub_path(self):
         for folder, pod in self.pods():
             volumes = {volume["name"] for volume in pod["volumes"]}
             for container in pod["containers"] + pod.get("initContainers", []):
-                for mount in container["volumeMounts"]:
+                for mount in container.get("volumeMounts", []):
                     self.assertIn(mount["name"], volumes, folder)
                     self.assertNotIn("subPath", mount, f"{folder}: the kubelet would never change it")
 
@@ -120,25 +145,81 @@ class ManifestsTest(unittest.TestCase):
                                  {"grpc": port, "metrics": metrics})
                 for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
                     self.assertEqual(container[probe]["grpc"]["port"], port)
-                service = self.one(folder, "Service")["spec"]
+                service = self.one(folder, "Service", "digitd")["spec"]
                 self.assertEqual(service["clusterIP"], "None")
                 self.assertEqual({entry["targetPort"]: entry["port"] for entry in service["ports"]},
                                  {"grpc": port, "metrics": metrics})
 
     def test_service_and_budget_select_the_pods(self):
-        for folder in FOLDERS[:3]:
-            labels = self.one(folder, "StatefulSet")["spec"]["template"]["metadata"]["labels"]
-            self.assertEqual(self.one(folder, "StatefulSet")["spec"]["selector"]["matchLabels"], labels)
-            self.assertEqual(self.one(folder, "StatefulSet")["spec"]["serviceName"],
-                             self.one(folder, "Service")["metadata"]["name"])
-            self.assertEqual(self.one(folder, "Service")["spec"]["selector"], labels)
-            self.assertEqual(self.one(folder, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"], labels)
+        sets = [(folder, self.one(folder, "StatefulSet")) for folder in FOLDERS[:4]]
+        for folder, pods in sets + [("gateway", self.one("gateway", "Deployment"))]:
+            name = pods["metadata"]["name"]
+            labels = pods["spec"]["template"]["metadata"]["labels"]
+            self.assertEqual(pods["spec"]["selector"]["matchLabels"], labels)
+            self.assertEqual(pods["spec"].get("serviceName", name), name)
+            self.assertEqual(self.one(folder, "Service", name)["spec"]["selector"], labels)
+            self.assertEqual(self.one(folder, "PodDisruptionBudget", name)["spec"]["selector"]["matchLabels"], labels)
 
     def test_a_pod_has_time_to_drain(self):
-        for folder, pod, container, environment in self.daemons():
+        pods = [(pod, container, "DIGITD") for _, pod, container, _ in self.daemons()]
+        for pod, container, prefix in pods + [(*self.gateway(), "DIGIT_GATEWAY")]:
             pause = int(container["lifecycle"]["preStop"]["exec"]["command"][1])
-            drain = int(environment["DIGITD_DRAIN_TIMEOUT"].rstrip("s"))
-            self.assertGreater(pod["terminationGracePeriodSeconds"], pause + drain, folder)
+            drain = int(environment_of(container)[f"{prefix}_DRAIN_TIMEOUT"].rstrip("s"))
+            self.assertGreater(pod["terminationGracePeriodSeconds"], pause + drain, container["name"])
+
+    def test_the_gateway_takes_every_setting_and_answers_its_probes(self):
+        pod, container = self.gateway()
+        environment = environment_of(container)
+        flags = run(f"{BIN}/digit-gateway", "--help").stdout
+        for name in environment:
+            self.assertIn(f"(Env:{name})", flags)
+        probes = {kind: container[f"{kind}Probe"]["httpGet"] for kind in ("startup", "readiness", "liveness")}
+        known = {header["value"] for probe in probes.values() for header in probe["httpHeaders"]}
+        self.assertEqual(known, {self.one("gateway", "Service", "digit-gateway")["metadata"]["name"]})
+        # As in a pod, but for the port and that no daemon is there; and with the argument that an Ingress wants.
+        gateway = subprocess.Popen([f"{BIN}/digit-gateway", "--allow-host", known.pop()], stderr=subprocess.PIPE,
+                                   text=True, env={**environment, "DIGIT_GATEWAY_LISTEN": "127.0.0.1:0"})
+        try:
+            line = gateway.stderr.readline()
+            self.assertIn(f"server={environment['DIGIT_GATEWAY_SERVER']}", line)
+            address = re.search(r"address=(\S+)", line)[1]
+            seen = {kind: status_of(f"http://{address}{probe['path']}",
+                                    {header["name"]: header["value"] for header in probe["httpHeaders"]})
+                    for kind, probe in probes.items()}
+            self.assertEqual(seen, {"startup": 200, "readiness": 503, "liveness": 200})
+            self.assertEqual(status_of(f"http://{address}/healthz", {"Host": "elsewhere"}), 421)
+            gateway.terminate()
+            self.assertEqual(gateway.wait(timeout=30), 0)
+        finally:
+            gateway.kill()
+            gateway.communicate()
+
+    def test_the_gateway_is_found_and_finds_the_daemons(self):
+        _, container = self.gateway()
+        environment = environment_of(container)
+        port = int(environment["DIGIT_GATEWAY_LISTEN"].rpartition(":")[2])
+        self.assertEqual(container["ports"], [{"name": "http", "containerPort": port}])
+        for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+            self.assertEqual(container[probe]["httpGet"]["port"], "http")
+        service = self.one("gateway", "Service", "digit-gateway")["spec"]
+        self.assertNotIn("clusterIP", service)
+        self.assertEqual(service["ports"], [{"name": "http", "port": 80, "targetPort": "http"}])
+        daemons = self.one("gateway", "Service", "digitd")
+        ports = {entry["name"]: entry["port"] for entry in daemons["spec"]["ports"]}
+        self.assertEqual(environment["DIGIT_GATEWAY_SERVER"],
+                         f"dns:///{daemons['metadata']['name']}:{ports['grpc']}")
+
+    def test_the_images_targets(self):
+        """The last one, which `docker build` takes without --target, is the daemon."""
+        dockerfile = read("deploy/docker/Dockerfile")
+        stages = re.findall(r"^FROM (\S+)(?: AS (\S+))?\n(.*?)(?=^FROM|\Z)", dockerfile, re.M | re.S)
+        self.assertEqual(stages[-1][:2], ("digitd", ""))
+        text = {name: body for _, name, body in stages}
+        for target, program, variable in (("digitd", "digitd", "DIGITD_LISTEN"),
+                                          ("gateway", "digit-gateway", "DIGIT_GATEWAY_LISTEN")):
+            self.assertIn(f'ENTRYPOINT ["{program}"]', text[target])
+            port = re.search(r"^EXPOSE (\d+)$", text[target], re.M)[1]
+            self.assertRegex(text[target], rf"(?m)^ENV {variable}=0\.0\.0\.0:{port}\b")
 
     def test_the_model_fits_its_configmap_and_keeps_its_name(self):
         configmap = self.one("model-configmap", "ConfigMap")
