@@ -80,7 +80,8 @@ class SlowTest(CrowdTest):
             slow = {name: gateway.connect() for name in cut}
             for name, connection in slow.items():
                 connection.send(WHOLE[:cut[name]])
-            slow["chunk"].send(f"POST {RECOGNIZE} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab")
+            slow["chunk"].send(f"POST {RECOGNIZE} HTTP/1.1\r\nHost: localhost\r\n"
+                               "Transfer-Encoding: chunked\r\n\r\n5\r\nab")
             for connection in slow.values():
                 answer = connection.answer()
                 problem(self, answer, 408, "took too long to arrive")
@@ -200,7 +201,8 @@ class SlowHttpTest(CrowdTest):
         gateway = self.start("--max-connections", "300", "--head-timeout", "2s", "--body-timeout", "2s")
         with tempfile.TemporaryDirectory() as folder, OtherClient(gateway) as other:
             done = subprocess.run(["slowhttptest", *how, "-c", "500", "-r", "500", "-i", "1", "-l", "6", "-p", "3",
-                                   "-u", f"http://{gateway.address}{RECOGNIZE}"], capture_output=True, text=True, cwd=folder, timeout=120)
+                                   "-u", f"http://{gateway.address}{RECOGNIZE}"], capture_output=True, text=True,
+                                   cwd=folder, timeout=120)
             self.assertIn("slow HTTP test status", done.stdout + done.stderr)
         self.undisturbed(other, f"slowhttptest, {what}")
         self.assertLessEqual(gateway.connections(), 301)

@@ -37,7 +37,8 @@ class WebPagesTest(unittest.TestCase):
 
     def test_names_that_are_not_ours_reach_nothing(self):
         port = self.gateway.address.split(":")[1]
-        for host in (f"evil.example:{port}", "localhost.evil.example", "127.0.0.1.evil.example", "", "[::2]:80", "\xff\xfe"):
+        for host in (f"evil.example:{port}", "localhost.evil.example", "127.0.0.1.evil.example", "", "[::2]:80",
+                     "\xff\xfe"):
             for target in ("/healthz", "/v1/models", "/web/icon.svg"):
                 problem(self, self.gateway.get(target, {"Host": host}), 421, "is none of this gateway's")
             problem(self, self.gateway.post(RECOGNIZE, SEVEN, {"Host": host}), 421)
@@ -73,7 +74,8 @@ class WebPagesTest(unittest.TestCase):
 
     def test_allow_origin_lets_those_pages_ask_and_nobody_else(self):
         friend, evil = {"Origin": "https://a.example"}, {"Origin": "https://a.example.evil.example"}
-        with Gateway(self.daemon.address, "--allow-origin", "https://a.example", "--allow-origin", "http://b:1") as gateway:
+        with Gateway(self.daemon.address, "--allow-origin", "https://a.example", "--allow-origin",
+                     "http://b:1") as gateway:
             asked = gateway.ask("OPTIONS", FEEDBACK, None, {**friend, "Access-Control-Request-Method": "POST",
                                                            "Access-Control-Request-Headers": "content-type"})
             self.assertEqual(asked.status, 204)
@@ -122,7 +124,8 @@ class AdminTest(unittest.TestCase):
         self.addCleanup(file.close)
         file.write(TOKEN + "\n")
         file.flush()
-        return Daemon("--model", MODEL, "--watch", "false", "--admin-token-file", file.name, "--log-level", "debug", "--access-log")
+        return Daemon("--model", MODEL, "--watch", "false", "--admin-token-file", file.name, "--log-level", "debug",
+                      "--access-log")
 
     def addresses_for_others(self):
         own = own_address()
@@ -138,7 +141,8 @@ class AdminTest(unittest.TestCase):
                 self.assertEqual(self.statuses(gateway), [401] * self.ALL)
                 self.assertEqual(self.statuses(gateway, {"Authorization": "Basic " + TOKEN}), [401] * self.ALL)
                 for forged in ({}, {"digit-caller": "local"}, {"Forwarded": "for=127.0.0.1"}, {"Host": "localhost"}):
-                    self.assertEqual(self.statuses(gateway, {"Authorization": "Bearer " + TOKEN, **forged}), [403] * self.ALL)
+                    self.assertEqual(self.statuses(gateway, {"Authorization": "Bearer " + TOKEN, **forged}),
+                                     [403] * self.ALL)
                 for odd in ("Bearer ", "Bearer \xff", "Bearer " + "x" * 9000):
                     self.assertLessEqual(set(self.statuses(gateway, {"Authorization": odd})), {401, 403})
                 self.assertEqual(gateway.post(RECOGNIZE, SEVEN).status, 200)  # the rest is for everybody
@@ -152,7 +156,8 @@ class AdminTest(unittest.TestCase):
                     Gateway(daemon.address, "--listen", listen, "--log-level", "debug", "--access-log") as gateway:
                 self.assertEqual(self.statuses(gateway), [401] * self.ALL)
                 for wrong in (OTHER, TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "", " " + TOKEN, "\xff"):
-                    self.assertEqual(self.statuses(gateway, {"Authorization": "Bearer " + wrong}), [401] * self.ALL, wrong)
+                    self.assertEqual(self.statuses(gateway, {"Authorization": "Bearer " + wrong}), [401] * self.ALL,
+                                     wrong)
                 self.assertEqual(self.statuses(gateway, {"Authorization": "Bearer " + TOKEN}), self.PASSED)
                 self.assertEqual(gateway.post(RECOGNIZE, SEVEN).status, 200)
                 wrong = gateway.post(RECOGNIZE, SEVEN, {"Authorization": "Bearer " + OTHER})

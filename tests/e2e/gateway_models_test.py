@@ -1,4 +1,4 @@
-"""Models, their versions and trainings through digit-gateway. Needs python3-torch and data/mnist (fixture fetch_mnist)."""
+"""Versions and trainings through digit-gateway. Needs python3-torch and data/mnist (fixture mnist_data)."""
 import json
 import re
 import signal
@@ -105,7 +105,8 @@ class TrainingsTest(unittest.TestCase):
 
     def watch(self, connection, training, version="HTTP/1.1"):
         """Asks for its events; the answer's head."""
-        connection.send(request("localhost", "GET", f"/v1/trainings/{training}", None, {"Accept": "text/event-stream"}, version))
+        connection.send(request("localhost", "GET", f"/v1/trainings/{training}", None, {"Accept": "text/event-stream"},
+                                version))
         head = connection.head()
         self.assertEqual((head.status, head.headers["content-type"], head.closed), (200, "text/event-stream", True))
         self.assertNotIn("content-length", head.headers)
@@ -187,7 +188,8 @@ class TrainingsTest(unittest.TestCase):
         with self.gateway.connect() as connection:
             self.watch(connection, training)
             self.event(connection)
-        while self.watches_ended().get("CANCELLED", 0) == before:  # a look once a second; the test's time limit is the bound
+        while self.watches_ended().get("CANCELLED",
+                                       0) == before:  # a look once a second; the test's time limit is the bound
             pass
         self.assertIn(self.state(training), ("TRAINING_STATE_QUEUED", "TRAINING_STATE_RUNNING"))
         self.gateway.post(f"/v1/trainings/{training}:cancel", {})
@@ -207,8 +209,10 @@ class TrainingsTest(unittest.TestCase):
 
     def test_what_cannot_be_trained_or_is_not_there_says_why(self):
         for asked, status, words in [({"data_set": "letters"}, 404, "letters"), ({"data_set": "../x"}, 400, "data_set"),
-                                     ({}, 400, "nothing to train on"), ({"data_set": "part", "epochs": -1}, 400, "epochs"),
-                                     ({"data_sets": ["part"]}, 400, "data_sets"), ({"data_set": "part", "promote": "MAYBE"}, 400, "promote")]:
+                                     ({}, 400, "nothing to train on"),
+                                     ({"data_set": "part", "epochs": -1}, 400, "epochs"),
+                                     ({"data_sets": ["part"]}, 400, "data_sets"),
+                                     ({"data_set": "part", "promote": "MAYBE"}, 400, "promote")]:
             problem(self, self.gateway.post("/v1/models/mnist:train", asked), status, words)
         problem(self, self.gateway.post("/v1/models/nobody:train", {"data_set": "part"}), 404, "nobody")
         for accept in ("application/json", "text/event-stream"):

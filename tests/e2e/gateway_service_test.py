@@ -30,14 +30,15 @@ class DaemonTest(unittest.TestCase):
             self.assertEqual(daemon.stop(), 0)
             problem(self, gateway.get("/readyz"), 503, "cannot be reached")
             self.assertEqual(gateway.get("/healthz").body, b"ok\n")
-            for method, target, body in [("POST", RECOGNIZE, SEVEN), ("POST", ALONE, SEVEN), ("GET", "/v1/models", None),
+            for method, target, body in [("POST", RECOGNIZE, SEVEN), ("POST", ALONE, SEVEN),
+                                         ("GET", "/v1/models", None),
                                          ("GET", "/v1/trainings/1", None), ("POST", "/v1/models/mnist:train", {}),
                                          ("POST", "/v1/models/mnist:reload", {})]:
                 found = problem(self, gateway.ask(method, target, body), 503, "cannot reach digitd")
                 self.assertEqual(found["code"], "UNAVAILABLE")
                 self.assertNotIn(daemon.address, found["detail"])  # it is nobody's business outside
             with start("--listen", daemon.address):
-                while gateway.get("/readyz").status != 200:  # it tries again by itself; the test's time limit is the bound
+                while gateway.get("/readyz").status != 200:  # by itself; the test's time limit is the bound
                     pass
                 for _ in range(8):  # whichever of its threads, and so connections to the daemon, is asked
                     self.answers(gateway)
@@ -56,7 +57,8 @@ class DaemonTest(unittest.TestCase):
         with start() as daemon, Gateway(daemon.address, "--timeout", "300ms") as gateway:
             self.assertEqual(gateway.post(RECOGNIZE, SEVEN).status, 200)
             freeze(daemon)
-            for method, target, body in [("POST", RECOGNIZE, SEVEN), ("POST", ALONE, SEVEN), ("GET", "/v1/models", None),
+            for method, target, body in [("POST", RECOGNIZE, SEVEN), ("POST", ALONE, SEVEN),
+                                         ("GET", "/v1/models", None),
                                          ("POST", "/v1/models/mnist:train", {}), ("GET", "/v1/trainings/1", None)]:
                 found = problem(self, gateway.ask(method, target, body), 504, "300ms")
                 self.assertEqual(found["code"], "DEADLINE_EXCEEDED")
@@ -82,7 +84,8 @@ class DaemonTest(unittest.TestCase):
     def test_too_many_pictures_are_429_with_the_time_to_try_again(self):
         # Three pictures wait for a fourth, which would be more than one caller may hold of this queue.
         with start("--replicas", "1", "--max-batch-size", "4", "--max-queue-delay", "2s", "--max-queue-wait", "10s",
-                   "--max-queued-images", "4", "--max-images-per-call", "4") as daemon, Gateway(daemon.address) as gateway:
+                   "--max-queued-images", "4", "--max-images-per-call",
+                   "4") as daemon, Gateway(daemon.address) as gateway:
             connections = [gateway.connect() for _ in range(10)]
             for connection in connections:
                 connection.send(request("localhost", "POST", ALONE, SEVEN))
@@ -206,7 +209,8 @@ class StopTest(unittest.TestCase):
                 with gateway.connect() as connection:
                     self.under_way(connection, target)
                     self.assertEqual(gateway.stop(), 0)
-                    self.assertIn("connections are closed that were not done in time connections=1", "".join(gateway.log))
+                    self.assertIn("connections are closed that were not done in time connections=1",
+                                  "".join(gateway.log))
                     self.assertIsNone(connection.answer())
 
 

@@ -47,7 +47,8 @@ class GatewayTest(unittest.TestCase):
 class RecognizeTest(GatewayTest):
     def test_a_picture_file_as_it_is(self):
         for name, kind, label in [("seven", "image/png", "7"), ("jpeg", "image/jpeg", "7"), ("eight", "image/bmp", "8"),
-                                  ("three-on-paper", "application/octet-stream", "3"), ("two-canvas", "IMAGE/PNG; x=y", "2"),
+                                  ("three-on-paper", "application/octet-stream", "3"),
+                                  ("two-canvas", "IMAGE/PNG; x=y", "2"),
                                   ("five-inverted", "application/x-www-form-urlencoded", "5")]:
             answer = self.recognize(IMAGES[name], {"Content-Type": kind})
             self.assertEqual(answer.headers["content-type"], "application/json")
@@ -75,11 +76,14 @@ class RecognizeTest(GatewayTest):
     def test_curl_as_people_call_it(self):
         address = f"http://{self.gateway.address}"
         curl = ("curl", "-sS", "--fail-with-body")
-        self.assertIn('"label":"7"', run(*curl, "--data-binary", "@tests/data/images/seven.png", address + RECOGNIZE).stdout)
+        self.assertIn('"label":"7"', run(*curl, "--data-binary", "@tests/data/images/seven.png",
+                                         address + RECOGNIZE).stdout)
         done = run(*curl, "-H", "Accept: text/plain", "-F", "image=@tests/data/images/seven.png",
-                   "-F", "image=@tests/data/images/blank.png", "-F", "image=@tests/data/images/two-canvas.png", address + RECOGNIZE)
+                   "-F", "image=@tests/data/images/blank.png", "-F", "image=@tests/data/images/two-canvas.png",
+                   address + RECOGNIZE)
         self.assertRegex(done.stdout, r"^7\n\? .*no digit.*\n2\n$")
-        large = subprocess.run([*curl, "-w", " %{http_code}", "--data-binary", "@-", address + RECOGNIZE], input=bytes(2 << 20),
+        large = subprocess.run([*curl, "-w", " %{http_code}", "--data-binary", "@-", address + RECOGNIZE],
+                               input=bytes(2 << 20),
                                capture_output=True, timeout=60)  # curl says Expect: 100-continue
         self.assertRegex(large.stdout.decode(), r'"reason":"undecodable".* 400$')
 
@@ -105,10 +109,12 @@ class RecognizeTest(GatewayTest):
         self.assertEqual(len(pixels), 28 * 28)
         self.assertGreater(max(pixels), 200)
         timing = found["timing"]
-        self.assertEqual(sorted(timing), ["batch_size", "compute_us", "decode_us", "device", "engine", "executor", "queue_us"])
+        self.assertEqual(sorted(timing), ["batch_size", "compute_us", "decode_us", "device", "engine", "executor",
+                                          "queue_us"])
         self.assertEqual((timing["engine"], timing["device"]), ("cpu", "cpu"))
         self.assertGreater(timing["compute_us"], 0)
-        self.assertEqual(self.recognize({"image": text(SEVEN), "include": ["pixels"]}).json()["pixels"], found["pixels"])
+        self.assertEqual(self.recognize({"image": text(SEVEN), "include": ["pixels"]}).json()["pixels"],
+                         found["pixels"])
         problem(self, self.gateway.post(RECOGNIZE + "?include=all", SEVEN), 400, "'all' is none of pixels, timing")
 
     def test_a_version_by_name_or_label_or_one_that_there_is_not(self):
@@ -121,7 +127,8 @@ class RecognizeTest(GatewayTest):
         problem(self, self.gateway.post("/v1/models/letters:recognize", SEVEN), 404, "no model 'letters'")
 
     def test_the_error_of_the_only_picture_is_the_status(self):
-        for picture, status, reason, words in [(b"no picture", 400, "undecodable", ""), (BLANK, 422, "no_digit", "no digit"),
+        for picture, status, reason, words in [(b"no picture", 400, "undecodable", ""),
+                                               (BLANK, 422, "no_digit", "no digit"),
                                                (bytes(12 << 20) + b"x", 413, "too_large", "limit 12582912")]:
             for body, headers in [(picture, {"Content-Type": "image/png"}), form(("image", "x.png", picture)),
                                   ({"image": text(picture)}, {})]:
@@ -135,7 +142,8 @@ class RecognizeTest(GatewayTest):
         results = answer.json()["results"]
         self.assertEqual([result.get("label") for result in results], ["7", None, None, None, "2"])
         self.assertEqual([result["error"]["status"] for result in results[1:4]], [400, 422, 400])
-        self.assertEqual([result["error"]["reason"] for result in results[1:4]], ["undecodable", "no_digit", "undecodable"])
+        self.assertEqual([result["error"]["reason"] for result in results[1:4]],
+                         ["undecodable", "no_digit", "undecodable"])
         self.assertEqual(results[2]["error"]["title"], "Unprocessable Content")
 
     def test_bad_neighbours_in_the_same_moment_harm_nobody(self):
@@ -164,18 +172,21 @@ class RecognizeTest(GatewayTest):
         json_type = {"Content-Type": "application/json"}
         whole, kind = form(("image", "x.png", SEVEN))
         for body, headers, status, words in [
-                (b"", {}, 400, "the body is empty"), (b"x", {"Content-Type": "text/plain"}, 415, "'text/plain' is none of"),
+                (b"", {}, 400, "the body is empty"), (b"x", {"Content-Type": "text/plain"}, 415,
+                                                      "'text/plain' is none of"),
                 (b"", json_type, 400, "not valid JSON"), (b"[1]", json_type, 400, "must be an object"),
                 (b"{}", json_type, 400, 'exactly one of "image" and "images"'),
                 (b'{"image": "", "images": []}', json_type, 400, "exactly one"),
-                (b'{"images": []}', json_type, 400, "at least one image"), (b'{"images": "x"}', json_type, 400, "list of strings"),
+                (b'{"images": []}', json_type, 400, "at least one image"),
+                (b'{"images": "x"}', json_type, 400, "list of strings"),
                 (b'{"images": [1]}', json_type, 400, '"images[0]" must be a string'),
                 (b'{"image": "*"}', json_type, 400, "neither base64 nor a data URL"),
                 (b'{"image": "data:image/png,x"}', json_type, 400, "data URL without"),
                 (b'{"image": "", "image": ""}', json_type, 400, "a name twice"),
                 (b'{"picture": ""}', json_type, 400, 'unknown member "picture"'),
                 (b'{"image": "", "include": "pixels"}', json_type, 400, '"include" must be a list'),
-                (whole[:-20], kind, 400, "does not begin, go on or end"), (whole, {"Content-Type": "multipart/form-data"}, 400, "boundary"),
+                (whole[:-20], kind, 400, "does not begin, go on or end"),
+                (whole, {"Content-Type": "multipart/form-data"}, 400, "boundary"),
                 (form(("a", None, b"1"))[0], kind, 400, "the form has no file")]:
             problem(self, self.gateway.post(RECOGNIZE, body, headers), status, words)
 
@@ -207,22 +218,27 @@ class OtherRoutesTest(GatewayTest):
         said = self.gateway.post(target, {"image": text(SEVEN), "label": "1", "answered_label": "7", "source": "ada"})
         self.assertEqual(said.status, 200, said)
         first = said.json()["feedback"]
-        self.assertEqual((first["state"], first["label"], first["answered_label"], first["source"], said.json()["duplicate"]),
+        self.assertEqual((first["state"], first["label"], first["answered_label"], first["source"],
+                          said.json()["duplicate"]),
                          ("FEEDBACK_STATE_PENDING", "1", "7", "ada", False))
-        again = self.gateway.post(target, {"image": text(SEVEN), "label": "1", "answered_label": "7", "source": "ada"}).json()
+        again = self.gateway.post(target, {"image": text(SEVEN), "label": "1", "answered_label": "7",
+                                           "source": "ada"}).json()
         self.assertEqual((again["duplicate"], again["feedback"]["id"]), (True, first["id"]))
-        other = self.gateway.post("/v1/models/-/feedback", {"image": "data:image/png;base64," + text(TWO), "not_a_digit": True})
+        other = self.gateway.post("/v1/models/-/feedback",
+                                  {"image": "data:image/png;base64," + text(TWO), "not_a_digit": True})
         self.assertEqual(other.json()["feedback"]["source"], "127.0.0.1")  # the caller's, not the gateway's
         page = self.gateway.get("/v1/feedback?model=mnist&state=PENDING&page_size=1&include_pixels=true").json()
         self.assertEqual((len(page["feedback"]), len(base64.b64decode(page["feedback"][0]["pixels"]))), (1, 784))
         token = urllib.parse.quote(page["next_page_token"])
         rest = self.gateway.get(f"/v1/feedback?model=mnist&state=PENDING&page_size=1&page_token={token}").json()
-        self.assertEqual({page["feedback"][0]["id"], rest["feedback"][0]["id"]}, {first["id"], other.json()["feedback"]["id"]})
+        self.assertEqual({page["feedback"][0]["id"], rest["feedback"][0]["id"]},
+                         {first["id"], other.json()["feedback"]["id"]})
         done = self.gateway.post("/v1/feedback:review", {"ids": [first["id"]], "state": "ACCEPTED"})
         self.assertEqual(done.json()["feedback"][0]["state"], "FEEDBACK_STATE_ACCEPTED")
         [accepted] = self.gateway.get("/v1/feedback?state=ACCEPTED").json()["feedback"]
         self.assertEqual((accepted["id"], accepted["pixels"]), (first["id"], ""))
-        for body, status, words in [({"label": "1"}, 400, "must be an object such as"), ({"image": text(SEVEN)}, 400, "label"),
+        for body, status, words in [({"label": "1"}, 400, "must be an object such as"),
+                                    ({"image": text(SEVEN)}, 400, "label"),
                                     ({"image": text(SEVEN), "label": "seven"}, 400, "0, 1, 2"),
                                     ({"image": text(SEVEN), "label": "1", "labl": "2"}, 400, "labl"),
                                     ({"image": text(BLANK), "label": "1"}, 400, "no digit")]:
@@ -236,7 +252,7 @@ class OtherRoutesTest(GatewayTest):
         made = set()
         for insane in ("", "x" * 129, "two words", "caf\xe9", "a\tb"):
             made.add(self.gateway.get("/healthz", {"X-Request-Id": insane}).headers["x-request-id"])
-        made.add(self.gateway.raw("GET /healthz HTTP/1.1\r\n\r\n").headers["x-request-id"])  # refused, as it has no Host
+        made.add(self.gateway.raw("GET /healthz HTTP/1.1\r\n\r\n").headers["x-request-id"])  # refused: no Host
         self.assertEqual(len(made), 6)
         for one in made:
             self.assertRegex(one, r"^[0-9a-f]{16}-\d+$")
@@ -250,13 +266,15 @@ class OtherRoutesTest(GatewayTest):
     def test_a_file_that_is_known_is_not_sent_again(self):
         whole = self.gateway.get("/web/icon.svg")
         self.assertEqual((whole.status, whole.headers["content-type"]), (200, "image/svg+xml"))
-        self.assertEqual((whole.headers["cache-control"], whole.headers["x-content-type-options"]), ("no-cache", "nosniff"))
+        self.assertEqual((whole.headers["cache-control"], whole.headers["x-content-type-options"]),
+                         ("no-cache", "nosniff"))
         self.assertIn("default-src 'none'", whole.headers["content-security-policy"])
         tag = whole.headers["etag"]
         with self.gateway.connect() as connection:
             for known in (tag, f'"other", W/{tag}', "*"):
                 same = connection.ask("GET", "/web/icon.svg", None, {"If-None-Match": known})
-                self.assertEqual((same.status, same.headers["etag"], same.headers.get("content-length")), (304, tag, None))
+                self.assertEqual((same.status, same.headers["etag"], same.headers.get("content-length")),
+                                 (304, tag, None))
             other = connection.ask("GET", "/web/icon.svg", None, {"If-None-Match": '"other"'})
             self.assertEqual((other.status, other.body), (200, whole.body))
             for gone in ("/web/none.js", "/web/", "/web/../icon.svg", "/web/%2e%2e", "/web/a/b"):
@@ -275,12 +293,16 @@ class OtherRoutesTest(GatewayTest):
             self.assertEqual(connection.ask("GET", "/healthz").body, b"ok\n")  # nothing of a body was left before it
 
     def test_paths_and_methods_that_there_are_not(self):
-        for target in ("/v1", "/v1/models/", "/v1/models/:recognize", "/v1/models/mnist:explode", "/v1/models/a/b/c", "/V1/models",
-                       "/healthz/", "//healthz", "/%2fhealthz", "/healthz%2f", "/./healthz", "/x/../healthz", "/x/%2e%2e/healthz"):
+        for target in ("/v1", "/v1/models/", "/v1/models/:recognize", "/v1/models/mnist:explode", "/v1/models/a/b/c",
+                       "/V1/models",
+                       "/healthz/", "//healthz", "/%2fhealthz", "/healthz%2f", "/./healthz", "/x/../healthz",
+                       "/x/%2e%2e/healthz"):
             problem(self, self.gateway.get(target), 404)
-        for method, target, allow in [("DELETE", "/v1/models", "GET, HEAD"), ("GET", RECOGNIZE, "POST"), ("get", "/healthz", "GET, HEAD"),
+        for method, target, allow in [("DELETE", "/v1/models", "GET, HEAD"), ("GET", RECOGNIZE, "POST"),
+                                      ("get", "/healthz", "GET, HEAD"),
                                       ("PUT", "/healthz", "GET, HEAD"), ("TRACE", "/healthz", "GET, HEAD"),
-                                      ("PATCH", "/v1/models/mnist:reload", "POST"), ("BREW", "/v1/trainings/1", "GET, HEAD")]:
+                                      ("PATCH", "/v1/models/mnist:reload", "POST"),
+                                      ("BREW", "/v1/trainings/1", "GET, HEAD")]:
             answer = self.gateway.ask(method, target)
             problem(self, answer, 405, allow)
             self.assertEqual(answer.headers["allow"], allow)
@@ -294,16 +316,20 @@ class OtherRoutesTest(GatewayTest):
             gateway.raw("NO\r\n\r\n")
             self.assertEqual(gateway.stop(), 0)
             lines = [line.split(" info ")[1] for line in gateway.log if " answered " in line or " refused " in line]
-            self.assertRegex(lines[0], r"^answered method=POST target=\S+include=timing\"? status=200 peer=127\.0\.0\.1 took=\S+ request_id=abc$")
+            self.assertRegex(lines[0],
+                             r"^answered method=POST target=\S+include=timing\"? status=200 peer=127\.0\.0\.1 "
+                              r"took=\S+ request_id=abc$")
             self.assertRegex(lines[1], r'^refused status=400 detail=".*" request_id=\S+$')
 
     def test_help_names_every_flag_and_wrong_flags_say_why(self):
         program = self.gateway.process.args[0]
         told = run(program, "--help").stdout
-        for flag in ("listen", "server", "timeout", "head-timeout", "body-timeout", "idle-timeout", "allow-host", "allow-origin"):
+        for flag in ("listen", "server", "timeout", "head-timeout", "body-timeout", "idle-timeout", "allow-host",
+                     "allow-origin"):
             self.assertIn("--" + flag, told)
         for flags, code, words in [(["--no-such"], 2, "--help"), (["--listen", "nonsense"], 2, "HOST:PORT"),
-                                   (["--listen", self.gateway.address], 4, "in use"), (["--idle-timeout", "-1s"], 2, "above 0"),
+                                   (["--listen", self.gateway.address], 4, "in use"),
+                                   (["--idle-timeout", "-1s"], 2, "above 0"),
                                    (["--server", "http://x"], 2, "--server"), (["--threads", "999"], 2, "--threads")]:
             done = run(program, *flags)
             self.assertEqual(done.returncode, code, done.stderr)
