@@ -88,9 +88,8 @@ bool Fits(absl::string_view pattern, absl::string_view segment, std::string* nam
 }
 
 // As the caller sent it, when it is fit for headers and logs; else a new one.
-std::string RequestIdOf(const HttpRequest& request) {
+std::string RequestIdOf(absl::string_view sent) {
   constexpr size_t kMax = 128;
-  const absl::string_view sent = request.header("x-request-id");
   const bool sane = !sent.empty() && sent.size() <= kMax &&
                     std::all_of(sent.begin(), sent.end(), [](unsigned char c) { return absl::ascii_isgraph(c); });
   if (sane) return std::string(sent);
@@ -150,11 +149,7 @@ Api::Work Api::Dispatch(Exchange& exchange) {
     co_return response;
   }
   const std::optional<Guard::Refusal> refusal = guard_.Check(http, preflight ? Access::kRead : found.route->access);
-  if (refusal.has_value()) {
-    HttpResponse response = ProblemOf(refusal->status, refusal->detail, exchange.request_id);
-    if (refusal->status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
-    co_return response;
-  }
+  if (refusal.has_value()) co_return ProblemOf(refusal->status, refusal->detail, exchange.request_id);
   if (preflight) {
     HttpResponse response{.status = 204, .content_type = {}, .headers = {}, .body = {}, .stream = {}};
     response.headers.emplace_back("Allow", absl::StrCat(found.methods, ", OPTIONS"));
@@ -174,7 +169,7 @@ asio::awaitable<HttpResponse> Api::Handle(int thread, const HttpRequest& request
                       .connection = exchange,
                       .backend = *backends_[static_cast<size_t>(thread)],
                       .url = {},
-                      .request_id = RequestIdOf(request),
+                      .request_id = RequestIdOf(request.header("x-request-id")),
                       .metadata = {},
                       .timing = {}};
   on_its_way.metadata = {.authorization = std::string(request.header("authorization")),
@@ -205,9 +200,14 @@ asio::awaitable<HttpResponse> Api::Handle(int thread, const HttpRequest& request
   co_return response;
 }
 
-HttpResponse Api::Refuse(const HttpError& error) {
-  HttpResponse problem = ProblemOf(error.status, error.detail, "");
-  return IsOip(error.target) ? AsOipError(std::move(problem)) : problem;
+HttpResponse Api::Refuse(const HttpError& error) const {
+  const std::string request_id = RequestIdOf("");
+  HttpResponse response = ProblemOf(error.status, error.detail, request_id);
+  response.headers.emplace_back("X-Request-Id", request_id);
+  if (options_.access_log) {
+    LogInfo("refused", {{"status", error.status}, {"detail", error.detail}, {"request_id", request_id}});
+  }
+  return IsOip(error.target) ? AsOipError(std::move(response)) : response;
 }
 
 HttpResponse Api::Answer(const Exchange& exchange, const absl::Status& status, const google::protobuf::Message& message,
@@ -262,7 +262,8 @@ Api::Work Api::WebFile(Exchange& exchange, std::string name) {
                         {"Content-Security-Policy", kContentSecurityPolicy},
                         {"Referrer-Policy", "no-referrer"},
                         {"Cross-Origin-Resource-Policy", "same-origin"}};
-    if (exchange.http.header("if-none-match") == file.etag) {
+    const absl::string_view known = exchange.http.header("if-none-match");
+    if (known == "*" || absl::StrContains(known, file.etag)) {  // also in a list, and as W/"..." after a proxy
       response.status = 304;
       response.content_type.clear();
     } else {

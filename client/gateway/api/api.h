@@ -30,9 +30,8 @@ class Api {
 
   // The handler of HttpServer.
   asio::awaitable<HttpResponse> Handle(int thread, const HttpRequest& request, HttpExchange& exchange);
-
-  // The answer to what is no request, for HttpServer.
-  static HttpResponse Refuse(const HttpError& error);
+  // The answer to what is no request.
+  HttpResponse Refuse(const HttpError& error) const;
 
  private:
   // A request on its way through.

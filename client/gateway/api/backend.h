@@ -30,7 +30,7 @@
 
 namespace digit {
 
-// What goes along with a call.
+// What goes along with a call. A value that is not printable ASCII, or longer than 4 KiB, is left out.
 struct CallMetadata {
   std::string authorization;  // as the caller sent it; empty: none
   std::string request_id;
@@ -53,8 +53,8 @@ class Backend {
   static absl::StatusOr<std::unique_ptr<Backend>> Create(const Options& options);
 
   // Calls `method` of a service, `Async` is Stub::async or InferenceStub::async; `timing`, when not null, gets the
-  // trailer digit-timing. When the client goes away the call is cancelled. Errors are the daemon's, with RetryAfterOf()
-  // where it says when.
+  // trailer digit-timing. When the client goes away the call is cancelled (CANCELLED). Errors are the daemon's, with
+  // RetryAfterOf() where it says when.
   template <typename Request, typename Response, typename Async>
   asio::awaitable<absl::Status> Call(void (Async::*method)(grpc::ClientContext*, const Request*, Response*,
                                                            std::function<void(grpc::Status)>),
@@ -62,8 +62,9 @@ class Backend {
                                      Response* response, std::string* timing = nullptr);
 
   // Recognises one picture that Coalescer::IsSmall(), in company.
-  asio::awaitable<Coalescer::Answer> RecognizeSmall(std::string model, std::string version, std::string picture) {
-    return coalescer_.Recognize(std::move(model), std::move(version), std::move(picture));
+  asio::awaitable<Coalescer::Answer> RecognizeSmall(std::string model, std::string version, std::string picture,
+                                                    HttpExchange* exchange) {
+    return coalescer_.Recognize(std::move(model), std::move(version), std::move(picture), exchange);
   }
 
   // Whether a daemon takes requests now.
@@ -133,7 +134,11 @@ asio::awaitable<absl::Status> Backend::Call(void (Async::*method)(grpc::ClientCo
                                             HttpExchange* exchange, Response* response, std::string* timing) {
   grpc::ClientContext context;
   Prepare(metadata, &context);
-  exchange->on_gone = [&context] { context.TryCancel(); };
+  bool gone = false;
+  exchange->on_gone = [&context, &gone] {
+    gone = true;
+    context.TryCancel();
+  };
   const grpc::Status status = co_await AwaitCall([&](std::function<void(grpc::Status)> done) {
     (async<Async>()->*method)(&context, &request, response, std::move(done));
   });
@@ -141,6 +146,7 @@ asio::awaitable<absl::Status> Backend::Call(void (Async::*method)(grpc::ClientCo
   if (timing != nullptr) {
     *timing = TimingOf(context);
   }
+  if (gone) co_return absl::CancelledError("the client has gone");
   co_return ToStatus(status, context);
 }
 
