@@ -1,5 +1,6 @@
 #include "client/gateway/api/api.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -48,6 +49,23 @@ const std::vector<Api::Route>& Api::Routes() {
       {"POST", {"v1", "models", "{}", "feedback"}, Access::kChange, &Api::AddFeedback},
       {"GET", {"v1", "feedback"}, Access::kAdminRead, &Api::ListFeedback},
       {"POST", {"v1", "feedback:review"}, Access::kAdmin, &Api::ReviewFeedback},
+      {"GET", {"v2"}, Access::kRead, &Api::OipServer},
+      {"GET", {"v2", "health", "live"}, Access::kRead, &Api::OipLive},
+      {"GET", {"v2", "health", "ready"}, Access::kRead, &Api::OipReady},
+      {"GET", {"v2", "models", "stats"}, Access::kRead, &Api::OipStats},
+      {"GET", {"v2", "models", "{}"}, Access::kRead, &Api::OipModel},
+      {"GET", {"v2", "models", "{}", "ready"}, Access::kRead, &Api::OipModelReady},
+      {"GET", {"v2", "models", "{}", "config"}, Access::kRead, &Api::OipConfig},
+      {"GET", {"v2", "models", "{}", "stats"}, Access::kRead, &Api::OipStats},
+      {"POST", {"v2", "models", "{}", "infer"}, Access::kRecognize, &Api::OipInfer},
+      {"GET", {"v2", "models", "{}", "versions", "{}"}, Access::kRead, &Api::OipModel},
+      {"GET", {"v2", "models", "{}", "versions", "{}", "ready"}, Access::kRead, &Api::OipModelReady},
+      {"GET", {"v2", "models", "{}", "versions", "{}", "config"}, Access::kRead, &Api::OipConfig},
+      {"GET", {"v2", "models", "{}", "versions", "{}", "stats"}, Access::kRead, &Api::OipStats},
+      {"POST", {"v2", "models", "{}", "versions", "{}", "infer"}, Access::kRecognize, &Api::OipInfer},
+      {"POST", {"v2", "repository", "index"}, Access::kRead, &Api::OipIndex},
+      {"POST", {"v2", "repository", "models", "{}", "load"}, Access::kAdmin, &Api::OipLoad},
+      {"POST", {"v2", "repository", "models", "{}", "unload"}, Access::kAdmin, &Api::OipUnload},
       {"GET", {"healthz"}, Access::kRead, &Api::Live},
       {"GET", {"readyz"}, Access::kRead, &Api::Ready},
       {"GET", {""}, Access::kRead, &Api::Page},
@@ -60,12 +78,12 @@ const std::vector<Api::Route>& Api::Routes() {
 
 namespace {
 
-// Whether `segment` is what a route's segment says; `name` gets what stands for {}.
+// Whether `segment` is what a route's segment says; `name` gets what stands for the first {} of the route.
 bool Fits(absl::string_view pattern, absl::string_view segment, std::string* name) {
   if (!absl::ConsumePrefix(&pattern, "{}")) return pattern == segment;
   if (!absl::ConsumeSuffix(&segment, pattern) || segment.empty()) return false;
   if (pattern.empty() && absl::StrContains(segment, ':')) return false;  // a verb that there is not
-  *name = std::string(segment);
+  if (name->empty()) *name = std::string(segment);
   return true;
 }
 
@@ -109,7 +127,8 @@ Api::Found Api::Find(const std::string& method, const std::vector<std::string>& 
       found.name = name;
       return found;
     }
-    methods.push_back(route.method == "GET" ? "GET, HEAD" : route.method);
+    const std::string allowed = route.method == "GET" ? "GET, HEAD" : route.method;
+    if (std::find(methods.begin(), methods.end(), allowed) == methods.end()) methods.push_back(allowed);
   }
   found.methods = absl::StrJoin(methods, ", ");
   return found;
@@ -164,6 +183,7 @@ asio::awaitable<HttpResponse> Api::Handle(int thread, const HttpRequest& request
     LogError("a request failed", {{"request_id", on_its_way.request_id}, {"error", e.what()}});
     response = ProblemOf(500, "internal error; the log of the gateway has more", on_its_way.request_id);
   }
+  if (IsOip(request.target)) response = AsOipError(std::move(response));
   const absl::Duration took = absl::Now() - start;
   response.headers.emplace_back("X-Request-Id", on_its_way.request_id);
   response.headers.emplace_back("Server-Timing", ServerTiming(took, on_its_way.timing));
@@ -183,6 +203,7 @@ asio::awaitable<HttpResponse> Api::Handle(int thread, const HttpRequest& request
 HttpResponse Api::Refuse(const HttpError& error) const {
   const std::string request_id = RequestIdOf("");
   HttpResponse response = ProblemOf(error.status, error.detail, request_id);
+  if (IsOip(error.target)) response = AsOipError(std::move(response));
   response.headers.emplace_back("X-Request-Id", request_id);
   if (options_.access_log) {
     LogInfo("refused", {{"status", error.status}, {"detail", error.detail}, {"request_id", request_id}});

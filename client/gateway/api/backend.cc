@@ -22,6 +22,12 @@ constexpr char kServer[] = "digitd";  // its address is nobody's business outsid
 
 // What digitd said, without its name: the caller asks the gateway.
 absl::Status PlainStatus(const grpc::Status& status, absl::Duration timeout, bool connected) {
+  // A call that digitd does not know, and a deadline that passes on this side, have other texts.
+  const auto code = static_cast<absl::StatusCode>(status.error_code());
+  const bool is_its_own = (code == absl::StatusCode::kUnimplemented && !status.error_message().empty()) ||
+                          (code == absl::StatusCode::kDeadlineExceeded && !status.error_message().empty() &&
+                           status.error_message() != "Deadline Exceeded");
+  if (is_its_own) return absl::Status(code, status.error_message());
   const absl::Status client = ToClientStatus(status, kServer, timeout, connected);
   absl::string_view message = client.message();
   absl::ConsumePrefix(&message, "digitd says: ");
@@ -148,6 +154,7 @@ Backend::Backend(Options options, std::shared_ptr<grpc::Channel> channel)
     : options_(std::move(options)),
       channel_(std::move(channel)),
       digits_(v1::DigitService::NewStub(channel_)),
+      inference_(inference::GRPCInferenceService::NewStub(channel_)),
       health_(grpc::health::v1::Health::NewStub(channel_)),
       coalescer_([this](v1::RecognizeRequest request, std::function<void(SharedAnswer)> done) {
         StartRecognize(std::move(request), std::move(done));

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -25,6 +26,7 @@
 #include "digit/v1/digit.grpc.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/client_context.h"
+#include "inference/grpc_service.grpc.pb.h"
 
 namespace digit {
 
@@ -39,6 +41,7 @@ struct CallMetadata {
 class Backend {
  public:
   using Stub = v1::DigitService::Stub;
+  using InferenceStub = inference::GRPCInferenceService::Stub;
 
   struct Options {
     std::string server = "localhost:50051";      // as ClientOptions::server
@@ -49,11 +52,12 @@ class Backend {
   // Connects to nothing yet. INVALID_ARGUMENT: `server` is no address.
   static absl::StatusOr<std::unique_ptr<Backend>> Create(const Options& options);
 
-  // Calls `method` of the service; `timing`, when not null, gets the trailer digit-timing. When the client goes away
-  // the call is cancelled (CANCELLED). Errors are the daemon's, with RetryAfterOf() where it says when.
-  template <typename Request, typename Response>
-  asio::awaitable<absl::Status> Call(void (Stub::async::*method)(grpc::ClientContext*, const Request*, Response*,
-                                                                 std::function<void(grpc::Status)>),
+  // Calls `method` of a service, `Async` is Stub::async or InferenceStub::async; `timing`, when not null, gets the
+  // trailer digit-timing. When the client goes away the call is cancelled (CANCELLED). Errors are the daemon's, with
+  // RetryAfterOf() where it says when.
+  template <typename Request, typename Response, typename Async>
+  asio::awaitable<absl::Status> Call(void (Async::*method)(grpc::ClientContext*, const Request*, Response*,
+                                                           std::function<void(grpc::Status)>),
                                      const Request& request, const CallMetadata& metadata, HttpExchange* exchange,
                                      Response* response, std::string* timing = nullptr);
 
@@ -87,6 +91,14 @@ class Backend {
   std::unique_ptr<TrainingFeed> Follow(Request request, Method method, const CallMetadata& metadata,
                                        asio::any_io_executor executor);
   void StartRecognize(v1::RecognizeRequest request, std::function<void(SharedAnswer)> done);
+  template <typename Async>
+  Async* async() const {
+    if constexpr (std::is_same_v<Async, class InferenceStub::async>) {
+      return inference_->async();
+    } else {
+      return digits_->async();
+    }
+  }
   void Prepare(const CallMetadata& metadata, grpc::ClientContext* context) const;
   static std::string TimingOf(const grpc::ClientContext& context);
   absl::Status ToStatus(const grpc::Status& status, const grpc::ClientContext& context) const;
@@ -94,6 +106,7 @@ class Backend {
   const Options options_;
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<Stub> digits_;
+  const std::unique_ptr<InferenceStub> inference_;
   const std::unique_ptr<grpc::health::v1::Health::Stub> health_;
   Coalescer coalescer_;
 };
@@ -114,9 +127,9 @@ asio::awaitable<grpc::Status> AwaitCall(Start start) {
       asio::use_awaitable, std::move(start));
 }
 
-template <typename Request, typename Response>
-asio::awaitable<absl::Status> Backend::Call(void (Stub::async::*method)(grpc::ClientContext*, const Request*, Response*,
-                                                                        std::function<void(grpc::Status)>),
+template <typename Request, typename Response, typename Async>
+asio::awaitable<absl::Status> Backend::Call(void (Async::*method)(grpc::ClientContext*, const Request*, Response*,
+                                                                  std::function<void(grpc::Status)>),
                                             const Request& request, const CallMetadata& metadata,
                                             HttpExchange* exchange, Response* response, std::string* timing) {
   grpc::ClientContext context;
@@ -127,7 +140,7 @@ asio::awaitable<absl::Status> Backend::Call(void (Stub::async::*method)(grpc::Cl
     context.TryCancel();
   };
   const grpc::Status status = co_await AwaitCall([&](std::function<void(grpc::Status)> done) {
-    (digits_->async()->*method)(&context, &request, response, std::move(done));
+    (async<Async>()->*method)(&context, &request, response, std::move(done));
   });
   exchange->on_gone = nullptr;
   if (timing != nullptr) {

@@ -46,6 +46,7 @@ RequestReader::~RequestReader() = default;
 
 RequestReader::State RequestReader::Fail(HttpError error) {
   error_ = std::move(error);
+  error_.target = std::string(parser_->parser.get().target());
   return state_ = State::kFailed;
 }
 

@@ -91,6 +91,9 @@ TEST(RequestReaderTest, RefusesBadChunksAndWhatIsTooLong) {
     std::string bytes = bad.bytes;
     EXPECT_EQ(reader.Read(&bytes), State::kFailed) << bad.bytes;
     EXPECT_EQ(reader.error().status, bad.status) << bad.bytes << " " << reader.error().detail;
+    if (bad.status == 413) {
+      EXPECT_EQ(reader.error().target, "/");
+    }
     EXPECT_NE(reader.error().detail, "");
   }
 }
