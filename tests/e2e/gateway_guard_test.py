@@ -15,6 +15,7 @@ ADMIN = [("POST", "/v1/models/mnist:reload", {}), ("POST", "/v1/models/mnist:rol
          ("POST", "/v1/models/mnist:promote", {}), ("POST", "/v1/models/mnist:shadow", {"share": 0}),
          ("POST", "/v1/models/mnist:train", {"data_set": "none"}), ("POST", "/v1/trainings/none:cancel", {}),
          ("GET", "/v1/feedback", None), ("POST", "/v1/feedback:review", {"ids": [99], "state": "ACCEPTED"})]
+OIP_ADMIN = [("POST", f"/v2/repository/models/mnist/{verb}", {}) for verb in ("load", "unload")]
 TOKEN, OTHER = "0123456789abcdef-the-admins", "fedcba9876543210-nobodys"
 
 
@@ -93,6 +94,20 @@ class WebPagesTest(unittest.TestCase):
             problem(self, gateway.post(RECOGNIZE, SEVEN, evil), 403)
             self.assertEqual(gateway.get("/v1/models").headers.get("access-control-allow-origin"), None)
 
+    def test_the_same_holds_for_the_open_inference_protocol(self):
+        bar = [0] * 300 + [255] * 100 + [0] * 384
+        infer = {"inputs": [{"name": "pixels", "datatype": "UINT8", "shape": [1, 28, 28], "data": bar}]}
+        target = "/v2/models/mnist/infer"
+        for method, path, body in [("POST", target, infer), *OIP_ADMIN]:
+            self.assertEqual(self.gateway.ask(method, path, body, {"Origin": "https://evil.example"}).status, 403)
+        self.assertEqual(self.gateway.get("/v2/models/mnist", {"Host": "evil.example"}).status, 421)
+        for method, path, _ in OIP_ADMIN:
+            self.assertEqual(self.gateway.ask(method, path, b"{}", {"Content-Type": "text/plain"}).status, 415)
+        self.assertEqual(self.gateway.post(target, infer).status, 200)
+        for bad in ("Bearer \xff", "x" * 5000):
+            self.assertEqual(self.gateway.post(target, infer, {"Authorization": bad, "traceparent": bad}).status, 200)
+        self.assertEqual(self.gateway.get("/v2/models/%ff").status, 400)
+
     def test_changes_want_a_content_type_that_no_form_can_send(self):
         changes = [("POST", FEEDBACK, CORRECTION), *(ask for ask in ADMIN if ask[0] == "POST")]
         multipart, kind = form(("image", "seven.png", SEVEN))
@@ -107,7 +122,7 @@ class WebPagesTest(unittest.TestCase):
 
 class AdminTest(unittest.TestCase):
     def statuses(self, gateway, headers=()):
-        answers = [gateway.ask(method, target, body, headers) for method, target, body in ADMIN]
+        answers = [gateway.ask(method, target, body, headers) for method, target, body in ADMIN + OIP_ADMIN]
         for answer in answers:
             if answer.status == 401:
                 self.assertEqual(answer.headers["www-authenticate"], "Bearer")
@@ -131,8 +146,8 @@ class AdminTest(unittest.TestCase):
         own = own_address()
         return ["0.0.0.0:0", *([f"{own}:0"] if own else [])]
 
-    ALL = len(ADMIN)
-    PASSED = [200, 409, 404, 409, 400, 404, 200, 404]  # what the daemon says of them in its own right
+    ALL = len(ADMIN + OIP_ADMIN)
+    PASSED = [200, 409, 404, 409, 400, 404, 200, 404, 200, 501]  # what the daemon says of them in its own right
 
     def test_where_others_reach_it_and_the_daemon_has_no_token_nobody_is_an_admin(self):
         for listen in self.addresses_for_others():

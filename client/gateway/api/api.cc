@@ -203,6 +203,7 @@ asio::awaitable<HttpResponse> Api::Handle(int thread, const HttpRequest& request
 HttpResponse Api::Refuse(const HttpError& error) const {
   const std::string request_id = RequestIdOf("");
   HttpResponse response = ProblemOf(error.status, error.detail, request_id);
+  if (IsOip(error.target)) response = AsOipError(std::move(response));
   response.headers.emplace_back("X-Request-Id", request_id);
   if (options_.access_log) {
     LogInfo("refused", {{"status", error.status}, {"detail", error.detail}, {"request_id", request_id}});
