@@ -10,7 +10,8 @@ namespace digit {
 
 namespace json = boost::json;
 
-// INVALID_ARGUMENT with `what` ("model.json of 'mnist.pt'") for text that is no JSON, or nested deeper than 32.
+// INVALID_ARGUMENT with `what` ("model.json of 'mnist.pt'") for text that is no JSON, nested deeper than 32, or has a
+// name twice in one object, which two programs could read in two ways.
 absl::StatusOr<json::value> ParseJson(absl::string_view text, absl::string_view what);
 
 }  // namespace digit

@@ -58,12 +58,15 @@ void AddOptions(CLI::App* app, GatewayConfig* config) {
       ->type_name("ORIGIN")
       ->allow_extra_args(false);
   app->add_option("--max-connections", config->max_connections,
-                  "Beyond it the connection that has been quiet for longest is closed")
+                  "Beyond it the connection whose client has sent nothing for longest is closed")
       ->check(CLI::Range(1, 1'000'000))
       ->type_name("N");
   app->add_option("--max-body-bytes", config->max_body_bytes, "Size of one request's body")
       ->check(CLI::Range(1, 1 << 30))
       ->type_name("BYTES");
+  AddDuration(app, "--head-timeout", &config->head_timeout, "How long a request's header may take to arrive");
+  AddDuration(app, "--body-timeout", &config->body_timeout, "The same of its body");
+  AddDuration(app, "--idle-timeout", &config->idle_timeout, "How long a connection may wait for its next request");
   AddDuration(app, "--drain-timeout", &config->drain_timeout, "How long to wait for accepted requests when stopping");
   app->add_option("--log-level", config->log_level, "debug, info, warn, error or off")
       ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))

@@ -18,6 +18,9 @@ struct GatewayConfig {
   std::string server = "localhost:50051";
   int threads = 0;  // 0: one per usable core
   absl::Duration timeout = absl::Seconds(10);
+  absl::Duration head_timeout = absl::Seconds(10);
+  absl::Duration body_timeout = absl::Seconds(60);
+  absl::Duration idle_timeout = absl::Seconds(75);
   std::vector<std::string> hosts, origins;
   int max_connections = 20'000;
   int max_body_bytes = 15 << 20;

@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "base/threads.h"
 #include "client/gateway/api/api.h"
-#include "client/gateway/api/problem.h"
 #include "client/gateway/flags.h"
 #include "client/gateway/http/server.h"
 #include "client/lib/server_address.h"
@@ -60,18 +59,19 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "digit-gateway: --server: %s\n", std::string(api.status().message()).c_str());
     return kGatewayUsage;
   }
-  HttpServer::Options options{.listen = config.listen,
-                              .threads = threads,
-                              .limits = {.max_body_bytes = static_cast<size_t>(config.max_body_bytes)},
-                              .timeouts = {},
-                              .max_connections = config.max_connections,
-                              .drain_timeout = config.drain_timeout};
+  HttpServer::Options options{
+      .listen = config.listen,
+      .threads = threads,
+      .limits = {.max_body_bytes = static_cast<size_t>(config.max_body_bytes)},
+      .timeouts = {.head = config.head_timeout, .body = config.body_timeout, .idle = config.idle_timeout},
+      .max_connections = config.max_connections,
+      .drain_timeout = config.drain_timeout};
   absl::StatusOr<std::unique_ptr<HttpServer>> server = HttpServer::Start(
       std::move(options),
       [api = api->get()](int thread, const HttpRequest& request, HttpExchange& exchange) {
         return api->Handle(thread, request, exchange);
       },
-      [](const HttpError& error) { return ProblemOf(error.status, error.detail, ""); });
+      [api = api->get()](const HttpError& error) { return api->Refuse(error); });
   if (!server.ok()) {
     std::fprintf(stderr, "digit-gateway: %s\n", std::string(server.status().message()).c_str());
     return absl::IsInvalidArgument(server.status()) ? kGatewayUsage : kGatewayListen;

@@ -30,7 +30,9 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> CreateChannel(const ClientOptions
   arguments.SetServiceConfigJSON(kServiceConfig);
   arguments.SetMaxReceiveMessageSize(options.max_response_bytes);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);  // as the retries, else they would not connect again
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5000);
+  // A process with several connections must not find the server back on one and wait for seconds on another: the next
+  // attempt falls within the retries.
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, own_connection ? 500 : 5000);
   // A proxy from the environment cannot reach this machine's loopback.
   if (IsLoopback(address->host)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   if (address->every_address) {

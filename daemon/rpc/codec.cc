@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
+#include "base/safe_text.h"
 #include "daemon/rpc/status_mapping.h"
 
 namespace digit {

@@ -24,9 +24,4 @@ std::string PublicMessage(const absl::Status& status);
 // Whether PublicMessage() hides the status's own text: INTERNAL and UNKNOWN.
 bool IsHidden(const absl::Status& status);
 
-// At most max_bytes of `text`, cut between characters: always valid UTF-8, which a proto3 string must be, and without
-// control characters, as parts of it may be the caller's own and go to others' terminals and logs. What is neither
-// becomes '?'.
-std::string SafeText(absl::string_view text, size_t max_bytes);
-
 }  // namespace digit

@@ -2,6 +2,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/safe_text.h"
 #include "daemon/rpc/calls.h"
 #include "daemon/rpc/codec.h"
 #include "daemon/rpc/digit_service.h"

@@ -72,7 +72,10 @@ class ReadmeTest(unittest.TestCase):
         samples = recognize(*(str(path.relative_to(ROOT)) for path in pictures))
         self.assertEqual(samples.returncode, 0, samples.stderr)
         block = ("```\nThe samples in tests/data/images, as digitctl recognises them:\n\n" + samples.stdout +
-                 "\nAnd a blank one, which gets an error and not a digit:\n\n" + recognize(blank).stderr + "```\n")
+                 "\nAnd a blank one, which gets an error and not a digit:\n\n" + recognize(blank).stderr + "\n")
+        quickstart = (ROOT / "deploy/quickstart").read_text(encoding="utf-8")
+        block += "".join(line + "\n" for line in re.findall(r"^(?:The page|By HTTP):.*$", quickstart, re.M)).replace(
+            "$web_address", "127.0.0.1:8080") + "```\n"
         for readme in ("README.md", "README.zh-CN.md"):
             self.assertIn(block, (ROOT / readme).read_text(encoding="utf-8"), readme)
 

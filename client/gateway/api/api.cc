@@ -1,5 +1,6 @@
 #include "client/gateway/api/api.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -48,6 +49,23 @@ const std::vector<Api::Route>& Api::Routes() {
       {"POST", {"v1", "models", "{}", "feedback"}, Access::kChange, &Api::AddFeedback},
       {"GET", {"v1", "feedback"}, Access::kAdminRead, &Api::ListFeedback},
       {"POST", {"v1", "feedback:review"}, Access::kAdmin, &Api::ReviewFeedback},
+      {"GET", {"v2"}, Access::kRead, &Api::OipServer},
+      {"GET", {"v2", "health", "live"}, Access::kRead, &Api::OipLive},
+      {"GET", {"v2", "health", "ready"}, Access::kRead, &Api::OipReady},
+      {"GET", {"v2", "models", "stats"}, Access::kRead, &Api::OipStats},
+      {"GET", {"v2", "models", "{}"}, Access::kRead, &Api::OipModel},
+      {"GET", {"v2", "models", "{}", "ready"}, Access::kRead, &Api::OipModelReady},
+      {"GET", {"v2", "models", "{}", "config"}, Access::kRead, &Api::OipConfig},
+      {"GET", {"v2", "models", "{}", "stats"}, Access::kRead, &Api::OipStats},
+      {"POST", {"v2", "models", "{}", "infer"}, Access::kRecognize, &Api::OipInfer},
+      {"GET", {"v2", "models", "{}", "versions", "{}"}, Access::kRead, &Api::OipModel},
+      {"GET", {"v2", "models", "{}", "versions", "{}", "ready"}, Access::kRead, &Api::OipModelReady},
+      {"GET", {"v2", "models", "{}", "versions", "{}", "config"}, Access::kRead, &Api::OipConfig},
+      {"GET", {"v2", "models", "{}", "versions", "{}", "stats"}, Access::kRead, &Api::OipStats},
+      {"POST", {"v2", "models", "{}", "versions", "{}", "infer"}, Access::kRecognize, &Api::OipInfer},
+      {"POST", {"v2", "repository", "index"}, Access::kRead, &Api::OipIndex},
+      {"POST", {"v2", "repository", "models", "{}", "load"}, Access::kAdmin, &Api::OipLoad},
+      {"POST", {"v2", "repository", "models", "{}", "unload"}, Access::kAdmin, &Api::OipUnload},
       {"GET", {"healthz"}, Access::kRead, &Api::Live},
       {"GET", {"readyz"}, Access::kRead, &Api::Ready},
       {"GET", {""}, Access::kRead, &Api::Page},
@@ -60,19 +78,18 @@ const std::vector<Api::Route>& Api::Routes() {
 
 namespace {
 
-// Whether `segment` is what a route's segment says; `name` gets what stands for {}.
+// Whether `segment` is what a route's segment says; `name` gets what stands for the first {} of the route.
 bool Fits(absl::string_view pattern, absl::string_view segment, std::string* name) {
   if (!absl::ConsumePrefix(&pattern, "{}")) return pattern == segment;
   if (!absl::ConsumeSuffix(&segment, pattern) || segment.empty()) return false;
   if (pattern.empty() && absl::StrContains(segment, ':')) return false;  // a verb that there is not
-  *name = std::string(segment);
+  if (name->empty()) *name = std::string(segment);
   return true;
 }
 
 // As the caller sent it, when it is fit for headers and logs; else a new one.
-std::string RequestIdOf(const HttpRequest& request) {
+std::string RequestIdOf(absl::string_view sent) {
   constexpr size_t kMax = 128;
-  const absl::string_view sent = request.header("x-request-id");
   const bool sane = !sent.empty() && sent.size() <= kMax &&
                     std::all_of(sent.begin(), sent.end(), [](unsigned char c) { return absl::ascii_isgraph(c); });
   if (sane) return std::string(sent);
@@ -110,7 +127,8 @@ Api::Found Api::Find(const std::string& method, const std::vector<std::string>& 
       found.name = name;
       return found;
     }
-    methods.push_back(route.method == "GET" ? "GET, HEAD" : route.method);
+    const std::string allowed = route.method == "GET" ? "GET, HEAD" : route.method;
+    if (std::find(methods.begin(), methods.end(), allowed) == methods.end()) methods.push_back(allowed);
   }
   found.methods = absl::StrJoin(methods, ", ");
   return found;
@@ -131,11 +149,7 @@ Api::Work Api::Dispatch(Exchange& exchange) {
     co_return response;
   }
   const std::optional<Guard::Refusal> refusal = guard_.Check(http, preflight ? Access::kRead : found.route->access);
-  if (refusal.has_value()) {
-    HttpResponse response = ProblemOf(refusal->status, refusal->detail, exchange.request_id);
-    if (refusal->status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
-    co_return response;
-  }
+  if (refusal.has_value()) co_return ProblemOf(refusal->status, refusal->detail, exchange.request_id);
   if (preflight) {
     HttpResponse response{.status = 204, .content_type = {}, .headers = {}, .body = {}, .stream = {}};
     response.headers.emplace_back("Allow", absl::StrCat(found.methods, ", OPTIONS"));
@@ -155,7 +169,7 @@ asio::awaitable<HttpResponse> Api::Handle(int thread, const HttpRequest& request
                       .connection = exchange,
                       .backend = *backends_[static_cast<size_t>(thread)],
                       .url = {},
-                      .request_id = RequestIdOf(request),
+                      .request_id = RequestIdOf(request.header("x-request-id")),
                       .metadata = {},
                       .timing = {}};
   on_its_way.metadata = {.authorization = std::string(request.header("authorization")),
@@ -169,6 +183,7 @@ asio::awaitable<HttpResponse> Api::Handle(int thread, const HttpRequest& request
     LogError("a request failed", {{"request_id", on_its_way.request_id}, {"error", e.what()}});
     response = ProblemOf(500, "internal error; the log of the gateway has more", on_its_way.request_id);
   }
+  if (IsOip(request.target)) response = AsOipError(std::move(response));
   const absl::Duration took = absl::Now() - start;
   response.headers.emplace_back("X-Request-Id", on_its_way.request_id);
   response.headers.emplace_back("Server-Timing", ServerTiming(took, on_its_way.timing));
@@ -183,6 +198,17 @@ asio::awaitable<HttpResponse> Api::Handle(int thread, const HttpRequest& request
                          {"request_id", on_its_way.request_id}});
   }
   co_return response;
+}
+
+HttpResponse Api::Refuse(const HttpError& error) const {
+  const std::string request_id = RequestIdOf("");
+  HttpResponse response = ProblemOf(error.status, error.detail, request_id);
+  if (IsOip(error.target)) response = AsOipError(std::move(response));
+  response.headers.emplace_back("X-Request-Id", request_id);
+  if (options_.access_log) {
+    LogInfo("refused", {{"status", error.status}, {"detail", error.detail}, {"request_id", request_id}});
+  }
+  return IsOip(error.target) ? AsOipError(std::move(response)) : response;
 }
 
 HttpResponse Api::Answer(const Exchange& exchange, const absl::Status& status, const google::protobuf::Message& message,
@@ -237,7 +263,8 @@ Api::Work Api::WebFile(Exchange& exchange, std::string name) {
                         {"Content-Security-Policy", kContentSecurityPolicy},
                         {"Referrer-Policy", "no-referrer"},
                         {"Cross-Origin-Resource-Policy", "same-origin"}};
-    if (exchange.http.header("if-none-match") == file.etag) {
+    const absl::string_view known = exchange.http.header("if-none-match");
+    if (known == "*" || absl::StrContains(known, file.etag)) {  // also in a list, and as W/"..." after a proxy
       response.status = 304;
       response.content_type.clear();
     } else {

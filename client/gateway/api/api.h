@@ -1,4 +1,5 @@
-// Our REST API, the tutorial's, and what belongs to any server of HTTP: from a request to its answer.
+// Our REST API, the tutorial's, the Open Inference Protocol's, and what belongs to any server of HTTP: from a request
+// to its answer.
 //
 // Holds no state of requests. Thread-safe; each thread of the server has its own Backend.
 #pragma once
@@ -11,6 +12,7 @@
 #include "client/gateway/api/backend.h"
 #include "client/gateway/api/guard.h"
 #include "client/gateway/api/url.h"
+#include "client/gateway/http/head_rules.h"
 #include "client/gateway/http/message.h"
 
 namespace digit {
@@ -28,6 +30,8 @@ class Api {
 
   // The handler of HttpServer.
   asio::awaitable<HttpResponse> Handle(int thread, const HttpRequest& request, HttpExchange& exchange);
+  // The answer to what is no request.
+  HttpResponse Refuse(const HttpError& error) const;
 
  private:
   // A request on its way through.
@@ -47,7 +51,7 @@ class Api {
   static const std::vector<Route>& Routes();
   struct Found {
     const Route* route = nullptr;
-    std::string name;     // what stands for {} in the path
+    std::string name;     // what stands for the first {} in the path
     std::string methods;  // that the path has, when `route` is null: "GET, HEAD"
   };
   static Found Find(const std::string& method, const std::vector<std::string>& segments);
@@ -78,6 +82,32 @@ class Api {
   static Work ListTrainings(Exchange& exchange, std::string unused);
   static Work GetTraining(Exchange& exchange, std::string id);
   static Work CancelTraining(Exchange& exchange, std::string id);
+  // oip.cc: the Open Inference Protocol, v2
+  static Work OipServer(Exchange& exchange, std::string unused);
+  static Work OipLive(Exchange& exchange, std::string unused);
+  static Work OipReady(Exchange& exchange, std::string unused);
+  static Work OipModel(Exchange& exchange, std::string model);
+  static Work OipModelReady(Exchange& exchange, std::string model);
+  static Work OipConfig(Exchange& exchange, std::string model);
+  static Work OipStats(Exchange& exchange, std::string model);
+  static Work OipInfer(Exchange& exchange, std::string model);
+  static Work OipIndex(Exchange& exchange, std::string unused);
+  static Work OipLoad(Exchange& exchange, std::string model);
+  static Work OipUnload(Exchange& exchange, std::string model);
+  // Calls, and answers what `show` makes of the response.
+  template <typename Request, typename Response, typename Show>
+  static Work OipCall(Exchange& exchange,
+                      void (Backend::InferenceStub::async::*method)(grpc::ClientContext*, const Request*, Response*,
+                                                                    std::function<void(grpc::Status)>),
+                      Request request, Show show);
+  template <typename Request, typename Response>
+  static Work OipChange(Exchange& exchange,
+                        void (Backend::InferenceStub::async::*method)(grpc::ClientContext*, const Request*, Response*,
+                                                                      std::function<void(grpc::Status)>),
+                        std::string model);
+  // Any error of these paths, in the protocol's form.
+  static HttpResponse AsOipError(HttpResponse problem);
+  static bool IsOip(absl::string_view target);
   // api.cc
   static Work Live(Exchange& exchange, std::string unused);
   static Work Ready(Exchange& exchange, std::string unused);

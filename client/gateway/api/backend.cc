@@ -2,11 +2,13 @@
 
 #include <grpcpp/channel.h>
 
+#include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <chrono>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "base/retry_after.h"
@@ -20,10 +22,26 @@ constexpr char kServer[] = "digitd";  // its address is nobody's business outsid
 
 // What digitd said, without its name: the caller asks the gateway.
 absl::Status PlainStatus(const grpc::Status& status, absl::Duration timeout, bool connected) {
+  // A call that digitd does not know, and a deadline that passes on this side, have other texts.
+  const auto code = static_cast<absl::StatusCode>(status.error_code());
+  const bool is_its_own = (code == absl::StatusCode::kUnimplemented && !status.error_message().empty()) ||
+                          (code == absl::StatusCode::kDeadlineExceeded && !status.error_message().empty() &&
+                           status.error_message() != "Deadline Exceeded");
+  if (is_its_own) return absl::Status(code, status.error_message());
   const absl::Status client = ToClientStatus(status, kServer, timeout, connected);
   absl::string_view message = client.message();
   absl::ConsumePrefix(&message, "digitd says: ");
   return absl::Status(client.code(), message);
+}
+
+// gRPC ends the process over a value with other characters than printable ASCII, and fails the call over 8 KiB in all.
+// What does not fit is as if it were not there.
+void AddIfItFits(grpc::ClientContext* context, const std::string& name, const std::string& value) {
+  constexpr size_t kMaxBytes = 4096;
+  const bool fits = !value.empty() && value.size() <= kMaxBytes && std::all_of(value.begin(), value.end(), [](char c) {
+    return absl::ascii_isprint(static_cast<unsigned char>(c));
+  });
+  if (fits) context->AddMetadata(name, value);
 }
 
 // The calls of a training's feed: gRPC's thread brings the next state, the coroutine's takes it. The first must come
@@ -136,6 +154,7 @@ Backend::Backend(Options options, std::shared_ptr<grpc::Channel> channel)
     : options_(std::move(options)),
       channel_(std::move(channel)),
       digits_(v1::DigitService::NewStub(channel_)),
+      inference_(inference::GRPCInferenceService::NewStub(channel_)),
       health_(grpc::health::v1::Health::NewStub(channel_)),
       coalescer_([this](v1::RecognizeRequest request, std::function<void(SharedAnswer)> done) {
         StartRecognize(std::move(request), std::move(done));
@@ -168,9 +187,9 @@ std::string Backend::TimingOf(const grpc::ClientContext& context) {
 
 void Backend::Prepare(const CallMetadata& metadata, grpc::ClientContext* context) const {
   context->set_deadline(absl::ToChronoTime(absl::Now() + options_.timeout));
-  if (!metadata.authorization.empty()) context->AddMetadata("authorization", metadata.authorization);
-  if (!metadata.request_id.empty()) context->AddMetadata("x-request-id", metadata.request_id);
-  if (!metadata.traceparent.empty()) context->AddMetadata("traceparent", metadata.traceparent);
+  AddIfItFits(context, "authorization", metadata.authorization);
+  AddIfItFits(context, "x-request-id", metadata.request_id);
+  AddIfItFits(context, "traceparent", metadata.traceparent);
   if (metadata.is_remote) context->AddMetadata("digit-caller", "remote");
 }
 
@@ -178,7 +197,7 @@ absl::Status Backend::ToStatus(const grpc::Status& status, const grpc::ClientCon
   if (status.ok()) return absl::OkStatus();
   const bool connected = channel_->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY;
   absl::Status plain = PlainStatus(status, options_.timeout, connected);
-  // Nobody reads the answer of a call that we cancelled; this is what gRPC says for a daemon that stops.
+  // What gRPC says for a daemon that stops. Call() knows what we have cancelled ourselves.
   if (absl::IsCancelled(plain)) plain = absl::UnavailableError("digitd is stopping; try again");
   const std::optional<absl::Duration> pushback = RetryPushback(status, context);
   return pushback.has_value() ? WithRetryAfter(std::move(plain), *pushback) : plain;

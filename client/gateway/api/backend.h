@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -25,10 +26,11 @@
 #include "digit/v1/digit.grpc.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/client_context.h"
+#include "inference/grpc_service.grpc.pb.h"
 
 namespace digit {
 
-// What goes along with a call.
+// What goes along with a call. A value that is not printable ASCII, or longer than 4 KiB, is left out.
 struct CallMetadata {
   std::string authorization;  // as the caller sent it; empty: none
   std::string request_id;
@@ -39,6 +41,7 @@ struct CallMetadata {
 class Backend {
  public:
   using Stub = v1::DigitService::Stub;
+  using InferenceStub = inference::GRPCInferenceService::Stub;
 
   struct Options {
     std::string server = "localhost:50051";      // as ClientOptions::server
@@ -49,17 +52,19 @@ class Backend {
   // Connects to nothing yet. INVALID_ARGUMENT: `server` is no address.
   static absl::StatusOr<std::unique_ptr<Backend>> Create(const Options& options);
 
-  // Calls `method` of the service; `timing`, when not null, gets the trailer digit-timing. When the client goes away
-  // the call is cancelled. Errors are the daemon's, with RetryAfterOf() where it says when.
-  template <typename Request, typename Response>
-  asio::awaitable<absl::Status> Call(void (Stub::async::*method)(grpc::ClientContext*, const Request*, Response*,
-                                                                 std::function<void(grpc::Status)>),
+  // Calls `method` of a service, `Async` is Stub::async or InferenceStub::async; `timing`, when not null, gets the
+  // trailer digit-timing. When the client goes away the call is cancelled (CANCELLED). Errors are the daemon's, with
+  // RetryAfterOf() where it says when.
+  template <typename Request, typename Response, typename Async>
+  asio::awaitable<absl::Status> Call(void (Async::*method)(grpc::ClientContext*, const Request*, Response*,
+                                                           std::function<void(grpc::Status)>),
                                      const Request& request, const CallMetadata& metadata, HttpExchange* exchange,
                                      Response* response, std::string* timing = nullptr);
 
   // Recognises one picture that Coalescer::IsSmall(), in company.
-  asio::awaitable<Coalescer::Answer> RecognizeSmall(std::string model, std::string version, std::string picture) {
-    return coalescer_.Recognize(std::move(model), std::move(version), std::move(picture));
+  asio::awaitable<Coalescer::Answer> RecognizeSmall(std::string model, std::string version, std::string picture,
+                                                    HttpExchange* exchange) {
+    return coalescer_.Recognize(std::move(model), std::move(version), std::move(picture), exchange);
   }
 
   // Whether a daemon takes requests now.
@@ -86,6 +91,14 @@ class Backend {
   std::unique_ptr<TrainingFeed> Follow(Request request, Method method, const CallMetadata& metadata,
                                        asio::any_io_executor executor);
   void StartRecognize(v1::RecognizeRequest request, std::function<void(SharedAnswer)> done);
+  template <typename Async>
+  Async* async() const {
+    if constexpr (std::is_same_v<Async, class InferenceStub::async>) {
+      return inference_->async();
+    } else {
+      return digits_->async();
+    }
+  }
   void Prepare(const CallMetadata& metadata, grpc::ClientContext* context) const;
   static std::string TimingOf(const grpc::ClientContext& context);
   absl::Status ToStatus(const grpc::Status& status, const grpc::ClientContext& context) const;
@@ -93,6 +106,7 @@ class Backend {
   const Options options_;
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<Stub> digits_;
+  const std::unique_ptr<InferenceStub> inference_;
   const std::unique_ptr<grpc::health::v1::Health::Stub> health_;
   Coalescer coalescer_;
 };
@@ -113,21 +127,26 @@ asio::awaitable<grpc::Status> AwaitCall(Start start) {
       asio::use_awaitable, std::move(start));
 }
 
-template <typename Request, typename Response>
-asio::awaitable<absl::Status> Backend::Call(void (Stub::async::*method)(grpc::ClientContext*, const Request*, Response*,
-                                                                        std::function<void(grpc::Status)>),
+template <typename Request, typename Response, typename Async>
+asio::awaitable<absl::Status> Backend::Call(void (Async::*method)(grpc::ClientContext*, const Request*, Response*,
+                                                                  std::function<void(grpc::Status)>),
                                             const Request& request, const CallMetadata& metadata,
                                             HttpExchange* exchange, Response* response, std::string* timing) {
   grpc::ClientContext context;
   Prepare(metadata, &context);
-  exchange->on_gone = [&context] { context.TryCancel(); };
+  bool gone = false;
+  exchange->on_gone = [&context, &gone] {
+    gone = true;
+    context.TryCancel();
+  };
   const grpc::Status status = co_await AwaitCall([&](std::function<void(grpc::Status)> done) {
-    (digits_->async()->*method)(&context, &request, response, std::move(done));
+    (async<Async>()->*method)(&context, &request, response, std::move(done));
   });
   exchange->on_gone = nullptr;
   if (timing != nullptr) {
     *timing = TimingOf(context);
   }
+  if (gone) co_return absl::CancelledError("the client has gone");
   co_return ToStatus(status, context);
 }
 

@@ -5,20 +5,35 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cstdint>
+#include <optional>
 
 #include "absl/strings/match.h"
 
 namespace digit {
 
-asio::awaitable<Coalescer::Answer> Coalescer::Recognize(std::string model, std::string version, std::string picture) {
-  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Answer)>(
-      [this](auto handler, std::string m, std::string v, std::string p) {
+asio::awaitable<Coalescer::Answer> Coalescer::Recognize(std::string model, std::string version, std::string picture,
+                                                        HttpExchange* exchange) {
+  Answer answer = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Answer)>(
+      [this, exchange](auto handler, std::string m, std::string v, std::string p) {
         const asio::any_io_executor executor = asio::get_associated_executor(handler);
-        auto shared = std::make_shared<decltype(handler)>(std::move(handler));  // std::function wants copies
-        Add(executor, std::move(m), std::move(v), std::move(p),
-            [shared](Answer answer) { std::move (*shared)(std::move(answer)); });
+        // Shared, as std::function wants copies; empty once it has gone on.
+        auto waiting = std::make_shared<std::optional<decltype(handler)>>(std::move(handler));
+        const Resume resume = [waiting](Answer came) {
+          if (!waiting->has_value()) return;
+          auto go_on = std::move(**waiting);
+          waiting->reset();
+          std::move(go_on)(std::move(came));
+        };
+        exchange->on_gone = [executor, resume] {
+          auto gone = std::make_shared<SharedAnswer>();
+          gone->status = absl::CancelledError("the client has gone");
+          asio::post(executor, [resume, gone] { resume({.shared = gone, .index = 0}); });
+        };
+        Add(executor, std::move(m), std::move(v), std::move(p), resume);
       },
       asio::use_awaitable, std::move(model), std::move(version), std::move(picture));
+  exchange->on_gone = nullptr;
+  co_return answer;
 }
 
 void Coalescer::Add(const asio::any_io_executor& executor, std::string model, std::string version, std::string picture,

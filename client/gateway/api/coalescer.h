@@ -45,7 +45,9 @@ class Coalescer {
     std::shared_ptr<const SharedAnswer> shared;
     int index = 0;
   };
-  asio::awaitable<Answer> Recognize(std::string model, std::string version, std::string picture);
+  // When the client goes away it is answered CANCELLED at once; the call, which others wait for, goes on.
+  asio::awaitable<Answer> Recognize(std::string model, std::string version, std::string picture,
+                                    HttpExchange* exchange);
 
  private:
   using Resume = std::function<void(Answer answer)>;

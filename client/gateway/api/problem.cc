@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "base/json.h"
 #include "base/retry_after.h"
+#include "base/safe_text.h"
 
 namespace digit {
 
@@ -81,8 +82,9 @@ std::string Quoted(absl::string_view text) { return json::serialize(json::string
 
 std::string ProblemJson(int status, absl::string_view detail, absl::string_view code, absl::string_view reason,
                         absl::string_view request_id) {
+  constexpr size_t kMaxDetail = 4096;  // and no byte of the caller's that would break the JSON
   std::string problem = absl::StrCat(R"({"type":"about:blank","title":)", Quoted(HttpReason(status)), R"(,"status":)",
-                                     status, R"(,"detail":)", Quoted(detail));
+                                     status, R"(,"detail":)", Quoted(SafeText(detail, kMaxDetail)));
   if (!code.empty()) absl::StrAppend(&problem, R"(,"code":)", Quoted(code));
   if (!reason.empty()) absl::StrAppend(&problem, R"(,"reason":)", Quoted(reason));
   if (!request_id.empty()) absl::StrAppend(&problem, R"(,"request_id":)", Quoted(request_id));

@@ -45,7 +45,7 @@ Api::Work Api::RecognizeBody(Exchange& exchange, std::string model, bool tutoria
                         exchange.metadata.authorization.empty();
   if (is_plain && !body->is_list && Coalescer::IsSmall(body->pictures[0])) {
     const Coalescer::Answer answer = co_await exchange.backend.RecognizeSmall(
-        std::move(model), std::move(body->version), std::move(body->pictures[0]));
+        std::move(model), std::move(body->version), std::move(body->pictures[0]), &exchange.connection);
     const SharedAnswer& shared = *answer.shared;
     exchange.timing = shared.timing;
     if (!shared.status.ok()) co_return ProblemOf(shared.status, exchange.request_id);

@@ -3,6 +3,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_split.h"
+#include "base/safe_text.h"
 #include "base/status.h"
 
 namespace digit {
@@ -25,6 +26,7 @@ absl::StatusOr<std::string> Decode(absl::string_view text, bool plus_is_space) {
       i += 2;
     }
   }
+  if (!IsUtf8(decoded)) return absl::InvalidArgumentError("the URL has bytes that are not UTF-8");
   return decoded;
 }
 

@@ -21,7 +21,7 @@ struct Url {
   }
 };
 
-// INVALID_ARGUMENT: a % that is not followed by two hex digits, %00.
+// INVALID_ARGUMENT: a % that is not followed by two hex digits, %00, what is not UTF-8.
 absl::StatusOr<Url> ParseUrl(absl::string_view target);
 
 }  // namespace digit

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "base/log.h"
 
 namespace digit {
@@ -20,8 +21,19 @@ using boost::system::error_code;
 
 namespace {
 
-std::string HeadOf(const HttpResponse& response, bool keep_alive, bool is_http_1_0) {
-  std::string head = absl::StrCat("HTTP/1.1 ", response.status, " ", HttpReason(response.status), "\r\n");
+// Of the header Date, made once a second.
+absl::string_view DateNow(HttpConnection::Shared* shared) {
+  const SteadyTime now = shared->clock->Now();
+  if (shared->date.empty() || now >= shared->dated + absl::Seconds(1)) {
+    shared->dated = now;
+    shared->date = absl::FormatTime("%a, %d %b %Y %H:%M:%S GMT", absl::Now(), absl::UTCTimeZone());
+  }
+  return shared->date;
+}
+
+std::string HeadOf(const HttpResponse& response, absl::string_view date, bool keep_alive, bool is_http_1_0) {
+  std::string head =
+      absl::StrCat("HTTP/1.1 ", response.status, " ", HttpReason(response.status), "\r\nDate: ", date, "\r\n");
   if (!response.content_type.empty()) absl::StrAppend(&head, "Content-Type: ", response.content_type, "\r\n");
   if (response.stream) {
     if (!is_http_1_0) absl::StrAppend(&head, "Transfer-Encoding: chunked\r\n");
@@ -68,6 +80,7 @@ SteadyTime HttpConnection::Deadline() const {
       return since_ + t.linger;
     case Phase::kAnswering:  // the handler has its own deadlines
     case Phase::kStreaming:
+    case Phase::kClosed:
       return SteadyTime::InfiniteFuture();
   }
   return SteadyTime::InfiniteFuture();
@@ -99,6 +112,7 @@ void HttpConnection::Drain() {
 }
 
 void HttpConnection::Close() {
+  Enter(Phase::kClosed);
   error_code ignored;
   socket_.close(ignored);  // whatever waits on it ends
   if (exchange_.on_gone) exchange_.on_gone();
@@ -139,21 +153,27 @@ asio::awaitable<bool> HttpConnection::WriteAll(absl::string_view head, absl::str
 asio::awaitable<bool> HttpConnection::Write(std::string part) {
   if (draining_ || gone_ || part.empty()) co_return !draining_ && !gone_;
   Enter(Phase::kWriting);
-  const bool taken = co_await WriteAll(absl::StrCat(absl::Hex(part.size()), "\r\n"), absl::StrCat(part, "\r\n"));
+  std::string size;
+  if (chunked_) {
+    size = absl::StrCat(absl::Hex(part.size()), "\r\n");
+    part += "\r\n";
+  }
+  const bool taken = co_await WriteAll(size, part);
   Enter(Phase::kStreaming);
   co_return taken && !draining_ && !timed_out_;
 }
 
 asio::awaitable<bool> HttpConnection::Answer(HttpResponse response, bool is_head, bool is_http_1_0, bool keep_alive) {
   if (response.stream) keep_alive = false;
-  const std::string head = HeadOf(response, keep_alive, is_http_1_0);
+  const std::string head = HeadOf(response, DateNow(shared_), keep_alive, is_http_1_0);
   Enter(Phase::kWriting);
   const bool taken = co_await WriteAll(head, is_head ? absl::string_view() : absl::string_view(response.body));
   if (!taken || !response.stream || is_head) co_return taken&& keep_alive;
   Enter(Phase::kStreaming);
+  chunked_ = !is_http_1_0;  // else the end of the connection is the end of the body
   co_await response.stream(*this);
   Enter(Phase::kWriting);
-  if (!gone_ && !timed_out_) co_await WriteAll("0\r\n\r\n", "");
+  if (chunked_ && !gone_ && !timed_out_) co_await WriteAll("0\r\n\r\n", "");
   co_return false;
 }
 
@@ -190,7 +210,9 @@ asio::awaitable<bool> HttpConnection::AnswerOne() {
       if (reader.expects_continue() && in_.empty()) co_await WriteAll("HTTP/1.1 100 Continue\r\n\r\n", "");
     }
     if (!co_await ReadMore()) {
-      if (timed_out_) co_await Refuse({.status = 408, .detail = "the request took too long to arrive"});
+      // Named: GCC 12 destroys an aggregate that is made within a co_await twice.
+      const HttpError late{.status = 408, .detail = "the request took too long to arrive"};
+      if (timed_out_) co_await Refuse(late);
       co_return false;
     }
   }

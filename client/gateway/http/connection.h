@@ -33,6 +33,8 @@ class HttpConnection final : public HttpWriter {
     OnBadRequest on_bad_request;
     const Clock* clock = nullptr;
     std::string scratch;  // what is read before it is known whose buffer it needs
+    std::string date;     // of the header Date
+    SteadyTime dated;     // when `date` was made
   };
   HttpConnection(asio::ip::tcp::socket socket, Shared* shared);
 
@@ -45,14 +47,16 @@ class HttpConnection final : public HttpWriter {
   void Drain();
   void Close();
 
-  // Whether it waits for a client that has nothing coming to it, and since when.
-  bool is_quiet() const { return phase_ == Phase::kIdle || phase_ == Phase::kHead; }
+  // Whether it waits for its client to send, and since when.
+  bool is_quiet() const {
+    return phase_ == Phase::kIdle || phase_ == Phase::kHead || phase_ == Phase::kBody || phase_ == Phase::kLingering;
+  }
   SteadyTime since() const { return since_; }
 
   asio::awaitable<bool> Write(std::string part) override;  // of a stream
 
  private:
-  enum class Phase { kIdle, kHead, kBody, kAnswering, kWriting, kStreaming, kLingering };
+  enum class Phase { kIdle, kHead, kBody, kAnswering, kWriting, kStreaming, kLingering, kClosed };
 
   void Enter(Phase phase);
   SteadyTime Deadline() const;
@@ -70,6 +74,7 @@ class HttpConnection final : public HttpWriter {
   Phase phase_ = Phase::kIdle;
   SteadyTime since_;  // of the phase
   bool draining_ = false, timed_out_ = false, gone_ = false;
+  bool chunked_ = true;  // the stream that is written
 };
 
 }  // namespace digit

@@ -39,7 +39,7 @@ std::optional<HttpError> CheckRequestLine(absl::string_view line, bool* is_1_0) 
   for (const char c : target) {
     if (c <= ' ' || c > '~') return Bad("the target has characters that must be percent-encoded");
   }
-  if (target.front() != '/' && !(target == "*" && method == "OPTIONS")) {
+  if (!absl::StartsWith(target, "/") && !(target == "*" && method == "OPTIONS")) {
     return Bad("the target must begin with /");
   }
   return std::nullopt;

@@ -12,6 +12,7 @@ namespace digit {
 struct HttpError {
   int status = 400;
   std::string detail;
+  std::string target = {};  // of the request, when it got that far
 };
 
 constexpr int kMaxHeaderFields = 100;

@@ -4,6 +4,8 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -26,17 +28,25 @@ bool HasBareLineFeed(absl::string_view bytes) {
 
 struct RequestReader::Parser {
   http::request_parser<http::string_body> parser;
+  // Nobody needs a chunk's extensions. Bounded here too: below, only a head that is not whole yet is.
+  std::function<void(uint64_t, boost::beast::string_view, boost::system::error_code&)> on_chunk_head =
+      [](uint64_t /*size*/, boost::beast::string_view extensions, boost::system::error_code& error) {
+        constexpr size_t kMaxExtensions = 1024;
+        if (extensions.size() > kMaxExtensions) error = http::error::bad_chunk_extension;
+      };
 };
 
 RequestReader::RequestReader(const HttpLimits& limits) : limits_(limits), parser_(std::make_unique<Parser>()) {
   parser_->parser.header_limit(static_cast<uint32_t>(limits.max_head_bytes + limits.max_body_bytes));  // see ReadHead
   parser_->parser.body_limit(limits.max_body_bytes);
+  parser_->parser.on_chunk_header(parser_->on_chunk_head);
 }
 
 RequestReader::~RequestReader() = default;
 
 RequestReader::State RequestReader::Fail(HttpError error) {
   error_ = std::move(error);
+  error_.target = std::string(parser_->parser.get().target());
   return state_ = State::kFailed;
 }
 
@@ -106,7 +116,7 @@ RequestReader::State RequestReader::Read(std::string* bytes) {
 }
 
 bool RequestReader::expects_continue() const {
-  return absl::EqualsIgnoreCase(request_.header("expect"), "100-continue");
+  return !request_.is_http_1_0 && absl::EqualsIgnoreCase(request_.header("expect"), "100-continue");
 }
 
 }  // namespace digit

@@ -104,7 +104,9 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(Options options, H
                                 HttpExchange& exchange) { return handler(i, request, exchange); },
         .on_bad_request = on_bad_request,
         .clock = o.clock,
-        .scratch = {}};
+        .scratch = {},
+        .date = {},
+        .dated = {}};
     server->workers_.push_back(
         std::make_unique<HttpWorker>(std::move(shared), std::max(1, o.max_connections / o.threads)));
   }

@@ -30,7 +30,8 @@ class HttpServer {
     int threads = 1;
     HttpLimits limits;
     HttpTimeouts timeouts;
-    int max_connections = 20'000;                      // beyond it the one that has been quiet for longest is closed
+    int max_connections = 20'000;                      // beyond it the one whose client has sent nothing for longest is
+                                                       // closed; when all are being answered, the new one
     absl::Duration drain_timeout = absl::Seconds(20);  // for what was being answered when Stop() came
     const Clock* clock = SteadyClock();                // not owned
   };

@@ -39,7 +39,7 @@ void HttpWorker::Add(asio::ip::tcp::socket socket) {
 
 void HttpWorker::Begin(asio::ip::tcp::socket socket) {
   if (draining_) return;
-  if (connections_.size() >= max_connections_) MakeRoom();
+  if (connections_.size() >= max_connections_ && !MakeRoom()) return;
   auto connection = std::make_shared<HttpConnection>(std::move(socket), &shared_);
   connections_.insert(connection);
   num_connections_.store(static_cast<int>(connections_.size()), std::memory_order_relaxed);
@@ -59,7 +59,7 @@ void HttpWorker::Begin(asio::ip::tcp::socket socket) {
 }
 
 // Whoever opens connections and sends nothing pays for it, not whoever comes next.
-void HttpWorker::MakeRoom() {
+bool HttpWorker::MakeRoom() {
   HttpConnection* quietest = nullptr;
   for (const auto& connection : connections_) {
     if (connection->is_quiet() && (quietest == nullptr || connection->since() < quietest->since())) {
@@ -67,6 +67,7 @@ void HttpWorker::MakeRoom() {
     }
   }
   if (quietest != nullptr) quietest->Close();
+  return quietest != nullptr;
 }
 
 void HttpWorker::Drain(absl::Duration timeout) {

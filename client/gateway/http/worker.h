@@ -28,7 +28,7 @@ class HttpWorker {
 
  private:
   void Begin(asio::ip::tcp::socket socket);
-  void MakeRoom();
+  bool MakeRoom();  // false: every connection is being answered
   void SweepLater();
   void EndWhenEmpty();
 

@@ -3,6 +3,8 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <deque>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,10 +20,12 @@ using ::testing::ElementsAre;
 class CoalescerTest : public ::testing::Test {
  protected:
   void Ask(const std::string& model, const std::string& version, const std::string& picture) {
-    asio::co_spawn(io_, AskAndNote(model, version, picture), asio::detached);
+    exchanges_.emplace_back();
+    asio::co_spawn(io_, AskAndNote(model, version, picture, &exchanges_.back()), asio::detached);
   }
-  asio::awaitable<void> AskAndNote(std::string model, std::string version, std::string picture) {
-    const Coalescer::Answer answer = co_await coalescer_.Recognize(model, version, picture);
+  asio::awaitable<void> AskAndNote(std::string model, std::string version, std::string picture,
+                                   HttpExchange* exchange) {
+    const Coalescer::Answer answer = co_await coalescer_.Recognize(model, version, picture, exchange);
     answers_.push_back(
         answer.shared->status.ok()
             ? absl::StrCat(picture, "->", answer.shared->response.results(answer.index).prediction().label())
@@ -29,8 +33,11 @@ class CoalescerTest : public ::testing::Test {
   }
 
   asio::io_context io_;
+  std::deque<HttpExchange> exchanges_;
   std::vector<v1::RecognizeRequest> calls_;
   absl::Status failure_;
+  bool held_up_ = false;
+  std::function<void()> answer_later_;
   int limit_ = 1000;
   Coalescer coalescer_{[this](v1::RecognizeRequest request, std::function<void(SharedAnswer)> done) {
     SharedAnswer answer{.status = failure_, .response = {}, .timing = {}};
@@ -39,7 +46,11 @@ class CoalescerTest : public ::testing::Test {
       answer.response.add_results()->mutable_prediction()->set_label("is " + image.encoded());
     }
     calls_.push_back(std::move(request));
-    done(std::move(answer));
+    if (held_up_) {
+      answer_later_ = [done, answer] { done(answer); };
+    } else {
+      done(std::move(answer));
+    }
   }};
   std::vector<std::string> answers_;
 };
@@ -88,6 +99,21 @@ TEST_F(CoalescerTest, WhatIsRefusedTogetherIsAskedOneByOne) {
   Ask("m", "", "d");
   io_.run();
   EXPECT_EQ(answers_.back(), "too many images");
+}
+
+TEST_F(CoalescerTest, WhoGoesAwayIsDoneAtOnceAndTheOthersGetTheirs) {
+  held_up_ = true;
+  for (const char* picture : {"a", "b", "c"}) Ask("m", "", picture);
+  io_.poll();
+  ASSERT_EQ(calls_.size(), 1u);
+  exchanges_[1].on_gone();
+  exchanges_[1].on_gone();  // told twice
+  io_.poll();
+  EXPECT_THAT(answers_, ElementsAre("the client has gone"));
+  answer_later_();
+  io_.poll();
+  EXPECT_THAT(answers_, ElementsAre("the client has gone", "a->is a", "c->is c"));
+  for (const HttpExchange& exchange : exchanges_) EXPECT_EQ(exchange.on_gone, nullptr);
 }
 
 TEST(CoalescerIsSmallTest, LooksAtTheSizeThatAPngStates) {

@@ -51,6 +51,7 @@ TEST(HeadRulesTest, WhatTwoProgramsCouldReadInTwoWaysIsRefused) {
       Head("Host: b\r\n"),       // two Hosts
       "GET / HTTP/1.1\r\n\r\n",  // none
       "GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
+      "GET  HTTP/1.1\r\nHost: a\r\n\r\n",  // no target
       "GET / x HTTP/1.1\r\nHost: a\r\n\r\n",
       "GET /\r\nHost: a\r\n\r\n",  // HTTP/0.9
       "GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n",

@@ -45,9 +45,9 @@ TEST(ProblemTest, SaysWhenToTryAgainInWholeSecondsRoundedUp) {
 }
 
 TEST(ProblemTest, IsJsonWhateverTheTextHolds) {
-  const auto response = ProblemOf(absl::InvalidArgumentError("a \"b\"\n\\ \x01 é"), "id");
+  const auto response = ProblemOf(absl::InvalidArgumentError("a \"b\"\n\\ \xff é"), "id");
   const json::value value = *ParseJson(response.body, "problem");
-  EXPECT_EQ(value.at("detail").as_string(), "a \"b\"\n\\ \x01 é");
+  EXPECT_EQ(value.at("detail").as_string(), "a \"b\"?\\ ? é");
   EXPECT_EQ(value.at("status").as_int64(), 400);
   EXPECT_EQ(value.at("title").as_string(), "Bad Request");
   EXPECT_EQ(value.at("code").as_string(), "INVALID_ARGUMENT");

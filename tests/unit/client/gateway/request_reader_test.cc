@@ -84,12 +84,16 @@ TEST(RequestReaderTest, RefusesBadChunksAndWhatIsTooLong) {
         Bad{chunked + "fffffffffffffffff\r\nabc\r\n0\r\n\r\n", 400}, Bad{chunked + "\r\n\r\n", 400},
         Bad{chunked + "b\r\nabcdefghijk\r\n0\r\n\r\n", 413},
         Bad{chunked + "6\r\nabcdef\r\n6\r\nabcdef\r\n0\r\n\r\n", 413}, Bad{chunked + "3;" + std::string(300, 'x'), 400},
+        Bad{chunked + "3;" + std::string(1100, 'x') + "\r\nabc\r\n0\r\n\r\n", 400},
         Bad{"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\n", 413}, Bad{"GET /" + std::string(300, 'x'), 431},
         Bad{"GET / HTTP/1.1\nHost: h\n\n", 400}}) {
     RequestReader reader(limits);
     std::string bytes = bad.bytes;
     EXPECT_EQ(reader.Read(&bytes), State::kFailed) << bad.bytes;
     EXPECT_EQ(reader.error().status, bad.status) << bad.bytes << " " << reader.error().detail;
+    if (bad.status == 413) {
+      EXPECT_EQ(reader.error().target, "/");
+    }
     EXPECT_NE(reader.error().detail, "");
   }
 }
@@ -101,6 +105,10 @@ TEST(RequestReaderTest, SaysWhenTheClientWaitsForLeaveToSendItsBody) {
   EXPECT_TRUE(reader.expects_continue());
   bytes += "ab";
   EXPECT_EQ(reader.Read(&bytes), State::kDone);
+  RequestReader old({});  // HTTP/1.0 does not know it
+  bytes = "POST / HTTP/1.0\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n";
+  EXPECT_EQ(old.Read(&bytes), State::kBody);
+  EXPECT_FALSE(old.expects_continue());
 }
 
 }  // namespace

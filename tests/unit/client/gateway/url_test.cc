@@ -15,12 +15,14 @@ TEST(UrlTest, DecodesSegmentsAndQuery) {
   EXPECT_EQ(url.parameter("include"), "timing");
   EXPECT_EQ(url.parameter("flag"), "");
   EXPECT_EQ(url.parameter("none"), "");
+  EXPECT_THAT(ParseUrl("/%E6%95%B0")->segments, ElementsAre("\u6570"));
   EXPECT_THAT(ParseUrl("/")->segments, ElementsAre(""));
   EXPECT_THAT(ParseUrl("/a//../b")->segments, ElementsAre("a", "", "..", "b"));
 }
 
-TEST(UrlTest, RefusesBrokenEscapes) {
-  for (const char* bad : {"/%", "/%1", "/%zz", "/a%00b", "/?a=%", "/?%4=1"}) EXPECT_FALSE(ParseUrl(bad).ok()) << bad;
+TEST(UrlTest, RefusesBrokenEscapesAndWhatIsNotUtf8) {
+  for (const char* bad : {"/%", "/%1", "/%zz", "/a%00b", "/?a=%", "/?%4=1", "/%ff", "/?a=%c3"})
+    EXPECT_FALSE(ParseUrl(bad).ok()) << bad;
 }
 
 }  // namespace
