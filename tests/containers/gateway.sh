@@ -19,12 +19,9 @@ write_gateways() {
 
 # await_gateway POD: until its readiness probe would say yes.
 await_gateway() {
-  local deadline=$((SECONDS + 60)) url
-  url=http://$(gateway_of "$1")/readyz
-  until curl --silent --fail --max-time 5 --header 'Host: digit-gateway' "$url" >/dev/null; do
-    ((SECONDS < deadline)) || die "Gateway $1 is not ready after 60 s: $(podman logs --tail 5 "${gateways[$1]}" 2>&1)"
-    sleep 0.1
-  done
+  curl --silent --fail --max-time 5 --retry 600 --retry-delay 1 --retry-all-errors --retry-max-time 60 \
+    --header 'Host: digit-gateway' "http://$(gateway_of "$1")/readyz" >/dev/null ||
+    die "Gateway $1 is not ready after 60 s: $(podman logs --tail 5 "${gateways[$1]}" 2>&1)"
 }
 
 # ask GATEWAY ANSWERS: twenty requests on one connection; a line for each, "7 200", and the exit code when it is not 0.
@@ -48,15 +45,7 @@ load_gateways() {
 }
 
 # await_plain NAME: until that load has had another hundred answers.
-await_plain() {
-  local file=$work/client/$1.plain deadline=$((SECONDS + 60)) before
-  touch "$file"
-  before=$(wc -l <"$file")
-  until (($(wc -l <"$file") >= before + 100)); do
-    ((SECONDS < deadline)) || die "No answers come for load $1."
-    sleep 0.1
-  done
-}
+await_plain() { await_lines "$1.plain" 100; }
 
 # check_plain WHAT NAME...: each answer was the right digit.
 check_plain() {

@@ -200,11 +200,14 @@ check_answers() {
   say "$what: $found"
 }
 
+# await_lines FILE COUNT: until client/FILE has that many more lines.
+await_lines() {
+  (($(timeout 60 tail -F -n 0 "$work/client/$1" 2>/dev/null | head -n "$2" | wc -l) == $2)) ||
+    die "No answers come for load ${1%.*}."
+}
+
 # await_answers NAME...: until each load has had another twenty answers.
 await_answers() {
   local name
-  for name in "$@"; do
-    (($(timeout 60 tail -F -n 0 "$work/client/$name.answers" 2>/dev/null | head -n 20 | wc -l) == 20)) ||
-      die "No answers come for load $name."
-  done
+  for name in "$@"; do await_lines "$name.answers" 20; done
 }
