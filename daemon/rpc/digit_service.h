@@ -8,6 +8,7 @@
 #include "daemon/registry/model_registry.h"
 #include "daemon/rpc/authorizer.h"
 #include "daemon/rpc/calls.h"
+#include "daemon/rpc/picture_reactor.h"
 #include "daemon/rpc/recognize_stream.h"
 #include "daemon/rpc/rpc_metrics.h"
 #include "daemon/rpc/unary_messages.h"
@@ -76,7 +77,7 @@ class DigitServiceImpl final : public v1::DigitService::CallbackService {
   UnaryCall* StartCall(absl::string_view method) const { return new UnaryCall(StartTimer(method)); }
 
   const Options options_;
-  CallBytes* const call_bytes_;
+  const PictureCalls picture_calls_;
   Recognizer* const recognizer_;
   ModelRegistry* const registry_;
   ModelLoader* const loader_;

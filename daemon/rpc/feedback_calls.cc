@@ -19,10 +19,10 @@ grpc::ServerUnaryReactor* DigitServiceImpl::SubmitFeedback(grpc::CallbackServerC
       response->set_duplicate(added->duplicate);
     }
     AddRetryAfter(added.status(), context);
-    call_bytes_->Give(bytes);
+    picture_calls_.bytes->Give(bytes);
     FinishWith(reactor, added.status());
   };
-  const absl::Status fits = call_bytes_->Take(bytes);
+  const absl::Status fits = picture_calls_.bytes->Take(bytes);
   absl::StatusOr<CorrectionCall> call = DecodeSubmitFeedback(*request, context->peer());
   if (!fits.ok() || !call.ok()) {
     answer(fits.ok() ? call.status() : fits);

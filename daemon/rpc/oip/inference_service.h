@@ -14,6 +14,7 @@
 #include "daemon/rpc/calls.h"
 #include "daemon/rpc/oip/infer_stream.h"
 #include "daemon/rpc/open_streams.h"
+#include "daemon/rpc/picture_reactor.h"
 #include "daemon/rpc/rpc_metrics.h"
 #include "daemon/rpc/unary_messages.h"
 #include "daemon/serving/recognizer.h"
@@ -85,7 +86,7 @@ class InferenceServiceImpl final : public inference::GRPCInferenceService::Callb
   absl::StatusOr<std::vector<ModelHandle>> Loaded(const std::string& name, const std::string& version) const;
 
   const Options options_;
-  CallBytes* const call_bytes_;
+  const PictureCalls picture_calls_;
   Recognizer* const recognizer_;
   ModelRegistry* const registry_;
   ModelLoader* const loader_;
