@@ -31,6 +31,14 @@ void Log(spdlog::level::level_enum level, absl::string_view event, LogFields fie
 
 }  // namespace
 
+LogLevel LogLevelOf(absl::string_view name) {
+  if (name == "debug") return LogLevel::kDebug;
+  if (name == "info") return LogLevel::kInfo;
+  if (name == "warn") return LogLevel::kWarn;
+  if (name == "error") return LogLevel::kError;
+  return LogLevel::kOff;
+}
+
 void SetLogLevel(LogLevel level) {
   switch (level) {
     case LogLevel::kDebug:

@@ -25,6 +25,9 @@ using LogFields = std::initializer_list<LogField>;
 
 enum class LogLevel { kDebug, kInfo, kWarn, kError, kOff };
 
+// "debug", "info", "warn", "error" or "off"; kOff for what is none of them: flags check before.
+LogLevel LogLevelOf(absl::string_view name);
+
 // Call once, in main(), before any thread. Until then kInfo holds.
 void SetLogLevel(LogLevel level);
 

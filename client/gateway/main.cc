@@ -1,7 +1,6 @@
 // digit-gateway: flags, signals, one HttpServer with the Api behind it.
 #include <csignal>
 #include <cstdio>
-#include <map>
 #include <string>
 #include <utility>
 
@@ -17,21 +16,6 @@
 
 namespace digit {
 namespace {
-
-LogLevel LogLevelOf(const std::string& name) {
-  static const std::map<std::string, LogLevel> levels = {{"debug", LogLevel::kDebug},
-                                                         {"info", LogLevel::kInfo},
-                                                         {"warn", LogLevel::kWarn},
-                                                         {"error", LogLevel::kError},
-                                                         {"off", LogLevel::kOff}};
-  return levels.at(name);
-}
-
-bool IsLoopbackListener(const std::string& host_port) {
-  std::string host = host_port.substr(0, host_port.rfind(':'));
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-  return IsLoopback(host);
-}
 
 int Main(int argc, char** argv) {
   OpenStandardDescriptors();
@@ -49,7 +33,7 @@ int Main(int argc, char** argv) {
 
   const int threads = config.threads > 0 ? config.threads : UsableCores();
   Api::Options api_options{.backend = {.server = config.server, .timeout = config.timeout},
-                           .guard = {.listens_on_loopback = IsLoopbackListener(config.listen),
+                           .guard = {.listens_on_loopback = IsLoopback(HostOf(config.listen)),
                                      .hosts = config.hosts,
                                      .origins = config.origins},
                            .threads = threads,

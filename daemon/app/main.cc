@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
-#include <map>
 #include <string>
 #include <utility>
 
@@ -22,15 +21,6 @@
 
 namespace digit {
 namespace {
-
-LogLevel LogLevelOf(const std::string& name) {
-  static const std::map<std::string, LogLevel> levels = {{"debug", LogLevel::kDebug},
-                                                         {"info", LogLevel::kInfo},
-                                                         {"warn", LogLevel::kWarn},
-                                                         {"error", LogLevel::kError},
-                                                         {"off", LogLevel::kOff}};
-  return levels.at(name);
-}
 
 // Blocked in every thread but the one that waits for them.
 sigset_t BlockStopSignals() {

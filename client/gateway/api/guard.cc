@@ -10,12 +10,6 @@
 namespace digit {
 namespace {
 
-// "[::1]:80" -> "::1", "localhost:8080" -> "localhost".
-absl::string_view HostOf(absl::string_view host_port) {
-  if (absl::StartsWith(host_port, "[")) return host_port.substr(1, host_port.find(']') - 1);
-  return host_port.substr(0, host_port.find(':'));
-}
-
 // Our own page's requests say so; curl and other programs say nothing.
 bool IsFromAnotherPage(const HttpRequest& request) {
   const absl::string_view origin = request.header("origin");
@@ -28,6 +22,11 @@ bool IsFromAnotherPage(const HttpRequest& request) {
 }
 
 }  // namespace
+
+absl::string_view HostOf(absl::string_view host_port) {
+  if (absl::StartsWith(host_port, "[")) return host_port.substr(1, host_port.find(']') - 1);
+  return host_port.substr(0, host_port.find(':'));
+}
 
 bool Guard::KnowsHost(absl::string_view host) const {
   if (!options_.hosts.empty()) {

@@ -18,6 +18,9 @@ enum class Access {
   kAdminRead,  // shows what is private, as kAdmin
 };
 
+// "[::1]:80" -> "::1", "localhost:8080" -> "localhost".
+absl::string_view HostOf(absl::string_view host_port);
+
 class Guard {
  public:
   struct Options {

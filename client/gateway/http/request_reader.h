@@ -26,7 +26,6 @@ class RequestReader {
   // Takes what it can use from the front of `bytes`; what is left when it is done belongs to the next request. The
   // state is kHead or kBody: give it more, after what was left.
   State Read(std::string* bytes);
-  State state() const { return state_; }
 
   // In kBody: the client waits for "100 Continue" before it sends the body.
   bool expects_continue() const;

@@ -184,10 +184,4 @@ void HttpServer::Stop() {
   threads_.clear();
 }
 
-int HttpServer::num_connections() const {
-  int sum = 0;
-  for (const auto& worker : workers_) sum += worker->num_connections();
-  return sum;
-}
-
 }  // namespace digit

@@ -47,7 +47,6 @@ class HttpServer {
   void Stop();
 
   const std::string& address() const { return address_; }  // with the port that was picked
-  int num_connections() const;
 
  private:
   explicit HttpServer(Options options) : options_(std::move(options)) {}

@@ -42,7 +42,6 @@ void HttpWorker::Begin(asio::ip::tcp::socket socket) {
   if (connections_.size() >= max_connections_ && !MakeRoom()) return;
   auto connection = std::make_shared<HttpConnection>(std::move(socket), &shared_);
   connections_.insert(connection);
-  num_connections_.store(static_cast<int>(connections_.size()), std::memory_order_relaxed);
   asio::co_spawn(
       io_, [connection] { return connection->Run(); },
       [this, connection](const std::exception_ptr& thrown) {
@@ -53,7 +52,6 @@ void HttpWorker::Begin(asio::ip::tcp::socket socket) {
         }
         connection->Close();
         connections_.erase(connection);
-        num_connections_.store(static_cast<int>(connections_.size()), std::memory_order_relaxed);
         EndWhenEmpty();
       });
 }

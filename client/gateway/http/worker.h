@@ -1,7 +1,6 @@
 // One thread's event loop and its connections. Internal to client/gateway/http.
 #pragma once
 
-#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -24,7 +23,6 @@ class HttpWorker {
   // Thread-safe. `socket` belongs to io().
   void Add(asio::ip::tcp::socket socket);
   void Drain(absl::Duration timeout);  // what is not done then is closed
-  int num_connections() const { return num_connections_.load(std::memory_order_relaxed); }
 
  private:
   void Begin(asio::ip::tcp::socket socket);
@@ -37,7 +35,6 @@ class HttpWorker {
   const size_t max_connections_;
   asio::steady_timer sweep_{io_}, drain_{io_};
   std::unordered_set<std::shared_ptr<HttpConnection>> connections_;
-  std::atomic<int> num_connections_{0};
   bool draining_ = false;
 };
 
