@@ -5,7 +5,7 @@ find_package(absl REQUIRED)         # 20220623: Status, Span, strings, time
 find_package(spdlog REQUIRED)       # 1.10: logging, behind base/log.h
 find_package(ZLIB REQUIRED)         # 1.2.13: gzip IDX files, deflated zip entries
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)  # 3.0: SHA-256
-find_package(Boost 1.81 REQUIRED)   # headers only: JSON (and later Beast)
+find_package(Boost 1.81 REQUIRED)   # headers only: JSON, Asio and Beast
 find_package(CLI11 REQUIRED)        # 2.1.2: flags of every program
 find_package(hwy REQUIRED)          # 1.0: Highway, portable SIMD
 if(DIGIT_BUILD_SERVING)

@@ -45,7 +45,7 @@
 namespace digit {
 namespace {
 
-// Between eight pictures of the gate, which take 0.2 ms: p99 at half the peak with a reload every two seconds is 1.2
+// Between eight pictures of the gate, which take 0.2 ms: p99 at half the peak with a reload every two seconds is 1.3
 // times that without, 1.8 times without this rest (tests/bench/live_models).
 constexpr absl::Duration kGateRest = absl::Microseconds(500);
 
