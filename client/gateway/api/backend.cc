@@ -156,21 +156,22 @@ Backend::Backend(Options options, std::shared_ptr<grpc::Channel> channel)
       digits_(v1::DigitService::NewStub(channel_)),
       inference_(inference::GRPCInferenceService::NewStub(channel_)),
       health_(grpc::health::v1::Health::NewStub(channel_)),
-      coalescer_([this](v1::RecognizeRequest request, std::function<void(SharedAnswer)> done) {
+      coalescer_([this](std::shared_ptr<const v1::RecognizeRequest> request, std::function<void(SharedAnswer)> done) {
         StartRecognize(std::move(request), std::move(done));
       }) {}
 
-void Backend::StartRecognize(v1::RecognizeRequest request, std::function<void(SharedAnswer)> done) {
+void Backend::StartRecognize(std::shared_ptr<const v1::RecognizeRequest> request,
+                             std::function<void(SharedAnswer)> done) {
   struct Call {
     grpc::ClientContext context;
-    v1::RecognizeRequest request;
+    std::shared_ptr<const v1::RecognizeRequest> request;
     SharedAnswer answer;
     std::function<void(SharedAnswer)> done;
   };
   auto* call = new Call{.context = {}, .request = std::move(request), .answer = {}, .done = std::move(done)};
   const CallMetadata none;
   Prepare(none, &call->context);
-  digits_->async()->Recognize(&call->context, &call->request, &call->answer.response,
+  digits_->async()->Recognize(&call->context, call->request.get(), &call->answer.response,
                               [this, call](grpc::Status status) {
                                 call->answer.status = ToStatus(status, call->context);
                                 call->answer.timing = TimingOf(call->context);

@@ -90,7 +90,7 @@ class Backend {
   template <typename Request, typename Response, typename Method>
   std::unique_ptr<TrainingFeed> Follow(Request request, Method method, const CallMetadata& metadata,
                                        asio::any_io_executor executor);
-  void StartRecognize(v1::RecognizeRequest request, std::function<void(SharedAnswer)> done);
+  void StartRecognize(std::shared_ptr<const v1::RecognizeRequest> request, std::function<void(SharedAnswer)> done);
   template <typename Async>
   Async* async() const {
     if constexpr (std::is_same_v<Async, class InferenceStub::async>) {

@@ -76,7 +76,7 @@ void Coalescer::Send(const asio::any_io_executor& executor) {
 
 void Coalescer::SendGroup(const asio::any_io_executor& executor, Group group) {
   auto sent = std::make_shared<Group>(std::move(group));
-  call_(sent->request, [this, executor, sent](SharedAnswer answer) {
+  call_({sent, &sent->request}, [this, executor, sent](SharedAnswer answer) {
     auto shared = std::make_shared<const SharedAnswer>(std::move(answer));
     asio::post(executor, [this, executor, sent, shared] {
       if (absl::IsInvalidArgument(shared->status) && sent->waiting.size() > 1) return SendEach(executor, *sent);

@@ -35,8 +35,9 @@ class Coalescer {
   // 512x512, by what its header says. Guesses.
   static bool IsSmall(absl::string_view picture);
 
-  // Starts a call; `done` is called on any thread.
-  using Call = std::function<void(v1::RecognizeRequest request, std::function<void(SharedAnswer)> done)>;
+  // Starts a call; `done` is called on any thread, when the request is not read any more.
+  using Call =
+      std::function<void(std::shared_ptr<const v1::RecognizeRequest> request, std::function<void(SharedAnswer)> done)>;
   explicit Coalescer(Call call) : call_(std::move(call)) {}
 
   // The answer, and which of its results is that of `picture`. A call that is refused as a whole though each of its

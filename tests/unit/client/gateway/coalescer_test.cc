@@ -39,19 +39,20 @@ class CoalescerTest : public ::testing::Test {
   bool held_up_ = false;
   std::function<void()> answer_later_;
   int limit_ = 1000;
-  Coalescer coalescer_{[this](v1::RecognizeRequest request, std::function<void(SharedAnswer)> done) {
-    SharedAnswer answer{.status = failure_, .response = {}, .timing = {}};
-    if (request.images_size() > limit_) answer.status = absl::InvalidArgumentError("too many images");
-    for (const v1::Image& image : request.images()) {
-      answer.response.add_results()->mutable_prediction()->set_label("is " + image.encoded());
-    }
-    calls_.push_back(std::move(request));
-    if (held_up_) {
-      answer_later_ = [done, answer] { done(answer); };
-    } else {
-      done(std::move(answer));
-    }
-  }};
+  Coalescer coalescer_{
+      [this](std::shared_ptr<const v1::RecognizeRequest> request, std::function<void(SharedAnswer)> done) {
+        SharedAnswer answer{.status = failure_, .response = {}, .timing = {}};
+        if (request->images_size() > limit_) answer.status = absl::InvalidArgumentError("too many images");
+        for (const v1::Image& image : request->images()) {
+          answer.response.add_results()->mutable_prediction()->set_label("is " + image.encoded());
+        }
+        calls_.push_back(*request);
+        if (held_up_) {
+          answer_later_ = [done, answer] { done(answer); };
+        } else {
+          done(std::move(answer));
+        }
+      }};
   std::vector<std::string> answers_;
 };
 
