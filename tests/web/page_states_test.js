@@ -58,10 +58,11 @@ test('an overloaded server is asked again after the time that it gives', async t
   await drawWithMouse(page, generated(8, 1));
   assert.match(await waitForState(page, 'overload'), /The server is busy\s+Trying again in \d s/);
   busy = false;
-  const refused = asked.length;
   await waitForAnswer(page, '8');
-  assert.equal(refused, 1, 'nothing is sent while it waits');
-  assert.ok(asked[1] - asked[0] >= 1900, `asked again after ${asked[1] - asked[0]} ms`);
+  assert.ok(asked.length >= 2);
+  for (let i = 1; i < asked.length; ++i) {  // while it draws and after: on a slow machine that takes more than one wait
+    assert.ok(asked[i] - asked[i - 1] >= 1900, `asked again after ${asked[i] - asked[i - 1]} ms`);
+  }
   await quiet(page, /status of 429/);
 });
 
