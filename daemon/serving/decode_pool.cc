@@ -46,11 +46,15 @@ absl::Status DecodePool::Submit(absl::Span<std::unique_ptr<Task>> tasks) {
 void DecodePool::RunThread(int index) {
   BatchScheduler::Work work;
   while (scheduler_.TakeBatch(index, &work)) {
-    const SteadyTime started = clock_->Now();
-    static_cast<DecodeTask&>(*work.batch.tasks.front()).Run();  // a batch is one picture
-    if (decode_seconds_ != nullptr) decode_seconds_->Observe(clock_->Now() - started);
+    RunTask(static_cast<DecodeTask&>(*work.batch.tasks.front()));  // a batch is one picture
     work = {};
   }
+}
+
+void DecodePool::RunTask(DecodeTask& task) {
+  const SteadyTime started = clock_->Now();
+  task.Run();
+  if (decode_seconds_ != nullptr) decode_seconds_->Observe(clock_->Now() - started);
 }
 
 }  // namespace digit

@@ -1,4 +1,5 @@
-// Threads that turn image files into framed pixels, so that no gRPC thread and no executor ever decodes.
+// Threads that turn image files into framed pixels, so that no executor ever decodes, and no gRPC thread what takes
+// long.
 //
 // Scheduled like batches, by a BatchScheduler of its own with batches of one picture: bounded in pictures and in
 // predicted wait, fair across callers, interactive before bulk, and what is cancelled or late is never decoded.
@@ -48,10 +49,14 @@ class DecodePool {
   // Never blocks. `tasks` are DecodeTasks, one request's pictures; all or nothing, as BatchScheduler::Submit.
   absl::Status Submit(absl::Span<std::unique_ptr<Task>> tasks);
 
+  // Instead of Submit(), on the caller's thread: for what is sooner done than handed to another.
+  void RunHere(DecodeTask&& task) { RunTask(task); }
+
   int num_queued() const { return scheduler_.num_queued_images(); }
 
  private:
   void RunThread(int index);
+  void RunTask(DecodeTask& task);
 
   const Clock* const clock_;
   Histogram* const decode_seconds_;  // may be null

@@ -113,11 +113,24 @@ void FinishRow(std::vector<uint32_t>& sums, int width, int factor, int num_rows,
   }
 }
 
+// Of a grey picture that is small enough as it is.
+Planes CopyGrey(Pix* pix) {
+  Planes planes;
+  planes.light = {pixGetWidth(pix), pixGetHeight(pix), {}};
+  planes.light.pixels.reserve(static_cast<size_t>(planes.light.width) * planes.light.height);
+  for (int y = 0; y < planes.light.height; ++y) {
+    l_uint32* row = pixGetData(pix) + static_cast<size_t>(y) * pixGetWpl(pix);
+    for (int x = 0; x < planes.light.width; ++x) planes.light.pixels.push_back(GET_DATA_BYTE(row, x));
+  }
+  return planes;
+}
+
 // Grey levels and alpha, averaged over squares so that no side is above kWorkingSide.
 Planes Reduce(Pix* pix) {
   const int width = pixGetWidth(pix), height = pixGetHeight(pix);
   const int factor = (std::max(width, height) + kWorkingSide - 1) / kWorkingSide;
   const bool is_color = pixGetDepth(pix) == 32;
+  if (!is_color && factor == 1) return CopyGrey(pix);
   const bool has_alpha = is_color && pixGetSpp(pix) == 4;
   Planes planes;
   const int out_width = (width + factor - 1) / factor, out_height = (height + factor - 1) / factor;

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "model/image/area_scale.h"
@@ -32,11 +33,15 @@ absl::Status MakeInkBright(GreyPicture& picture) {
 
 // The whole picture, its longer side scaled to 28 and its shorter one centred on black.
 Pixels ScaleWhole(const GreyPicture& picture) {
+  Pixels pixels;
+  if (picture.width == kImageSide && picture.height == kImageSide) {
+    std::copy(picture.pixels.begin(), picture.pixels.end(), pixels.begin());
+    return pixels;
+  }
   const double step = static_cast<double>(std::max(picture.width, picture.height)) / kImageSide;
   const AxisMap x{(picture.width - kImageSide * step) / 2, step}, y{(picture.height - kImageSide * step) / 2, step};
   const std::vector<float> scaled =
       ScaleByArea(picture, {0, 0, picture.width, picture.height}, x, kImageSide, y, kImageSide);
-  Pixels pixels;
   std::transform(scaled.begin(), scaled.end(), pixels.begin(),
                  [](float v) { return static_cast<uint8_t>(std::clamp(std::lround(v), 0L, 255L)); });
   return pixels;
@@ -68,6 +73,17 @@ ImageProblem ProblemOf(const absl::Status& status) {
 }
 
 }  // namespace
+
+bool IsSoonFramed(absl::string_view s) {
+  constexpr absl::string_view kBegin("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x1c\0\0\0\x1c\x8\0\0\0\0", 29);
+  constexpr absl::string_view kEnd("\0\0\0\0IEND", 8);
+  constexpr size_t kMaxBytes = 1024, kIdatAt = 33, kOverhead = 57;  // signature, three heads and three CRCs
+  if (s.size() < kOverhead || s.size() > kMaxBytes || !absl::StartsWith(s, kBegin)) return false;
+  const size_t idat_size = s.size() - kOverhead;  // below 64 KiB
+  const char size[] = {0, 0, static_cast<char>(idat_size >> 8), static_cast<char>(idat_size)};
+  return s.substr(kIdatAt, 4) == absl::string_view(size, 4) && s.substr(kIdatAt + 4, 4) == "IDAT" &&
+         s.substr(s.size() - 12, 8) == kEnd;
+}
 
 FramedImage FrameImage(absl::string_view file_bytes, Framing framing, const ImageLimits& limits) {
   absl::StatusOr<Pixels> pixels = Frame(file_bytes, framing, limits);

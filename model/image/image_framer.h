@@ -2,7 +2,7 @@
 //
 // sniff -> limits from the header -> decode -> orientation, alpha -> grey -> polarity -> ink -> frame as MNIST was
 // framed. A 28x28 grey picture without alpha is never reframed, only inverted when its border is bright.
-// Blocks for milliseconds of CPU; call it on a decode thread, never on a gRPC one. Thread-safe.
+// Blocks for milliseconds of CPU; call it on a decode thread, on a gRPC one only for what IsSoonFramed(). Thread-safe.
 #pragma once
 
 #include <array>
@@ -32,6 +32,10 @@ struct FramedImage {
   std::string message;  // for people; empty when problem is kNone; names the limit that was broken
   std::array<uint8_t, kImagePixels> pixels{};  // 0 paper ... 255 ink
 };
+
+// Whether the file is of the one kind that is framed in some 8 us, less than another thread takes to wake up: a grey
+// PNG of 28x28 as MNIST's are stored, in at most 1 KiB and three chunks, so that nothing else in it has to be unpacked.
+bool IsSoonFramed(absl::string_view file_bytes);
 
 FramedImage FrameImage(absl::string_view file_bytes, Framing framing, const ImageLimits& limits = {});
 

@@ -160,6 +160,18 @@ std::string EncodeWebP(const GreyPicture& grey) {
   return Written([&](l_uint8** data, size_t* size) { return pixWriteMemWebP(data, size, pix.get(), 0, 1); });
 }
 
+std::string OnlyNeededChunks(const std::string& png) {
+  std::string kept = png.substr(0, 8);
+  for (size_t at = 8; at < png.size();) {
+    size_t size = 12;  // the length, the name and the CRC
+    for (int i = 0; i < 4; ++i) size += size_t{static_cast<uint8_t>(png[at + i])} << (24 - 8 * i);
+    const std::string name = png.substr(at + 4, 4);
+    if (name == "IHDR" || name == "IDAT" || name == "IEND") kept += png.substr(at, size);
+    at += size;
+  }
+  return kept;
+}
+
 std::string EncodePgm(const GreyPicture& grey) {
   std::string file = "P5\n" + std::to_string(grey.width) + " " + std::to_string(grey.height) + "\n255\n";
   return file.append(grey.pixels.begin(), grey.pixels.end());

@@ -9,6 +9,8 @@
 namespace digit::testing {
 
 std::string EncodePng(const GreyPicture& grey);
+// A PNG file without what is not needed: its chunks are IHDR, IDAT and IEND, as most programs write MNIST's pictures.
+std::string OnlyNeededChunks(const std::string& png);
 
 enum class PngKind { kGrey1, kGrey16, kPalette, kRgb, kRgba };
 // The same picture stored in another way; kGrey1 keeps only what is darker than 128 or not.

@@ -3,6 +3,7 @@
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <cstdint>
 #include <optional>
@@ -29,30 +30,53 @@ asio::awaitable<Coalescer::Answer> Coalescer::Recognize(std::string model, std::
           gone->status = absl::CancelledError("the client has gone");
           asio::post(executor, [resume, gone] { resume({.shared = gone, .index = 0}); });
         };
-        Add(executor, std::move(m), std::move(v), std::move(p), resume);
+        Add(executor, {std::move(m), std::move(v)}, std::move(p), resume);
       },
       asio::use_awaitable, std::move(model), std::move(version), std::move(picture));
   exchange->on_gone = nullptr;
   co_return answer;
 }
 
-void Coalescer::Add(const asio::any_io_executor& executor, std::string model, std::string version, std::string picture,
-                    Resume resume) {
-  if (groups_.empty()) asio::post(executor, [this, executor] { Send(executor); });
-  Group* group = nullptr;
-  for (Group& candidate : groups_) {
-    if (candidate.request.model() == model && candidate.request.version() == version &&
-        candidate.waiting.size() < kMaxPictures) {
-      group = &candidate;
+void Coalescer::Add(const asio::any_io_executor& executor, const Key& key, std::string picture, Resume resume) {
+  Line& line = lines_[key];
+  if (line.next.waiting.empty()) {
+    line.next.request.set_model(key.first);
+    line.next.request.set_version(key.second);
+    line.has_waited_a_tick = false;
+    asio::post(executor, [this, executor, key] { EndTurn(executor, key); });
+  }
+  line.next.request.add_images()->set_encoded(std::move(picture));
+  line.next.waiting.push_back(std::move(resume));
+  if (line.next.waiting.size() == kMaxPictures) SendNext(executor, key, line);
+}
+
+void Coalescer::EndTurn(const asio::any_io_executor& executor, const Key& key) {
+  const auto found = lines_.find(key);
+  if (found == lines_.end() || found->second.next.waiting.empty()) return;  // it was full before
+  if (found->second.calls_under_way > 0) return TickLater(executor);
+  SendNext(executor, key, found->second);
+}
+
+// One timer for all: what it finds waiting for the second time goes.
+void Coalescer::TickLater(const asio::any_io_executor& executor) {
+  if (std::exchange(ticking_, true)) return;
+  auto timer = std::make_shared<asio::steady_timer>(executor, kTick);  // the loop's own: *this may live longer
+  timer->async_wait([this, executor, timer](const boost::system::error_code& error) {
+    if (!error) Tick(executor);
+  });
+}
+
+void Coalescer::Tick(const asio::any_io_executor& executor) {
+  ticking_ = false;
+  for (auto& [key, line] : lines_) {
+    if (line.next.waiting.empty()) continue;
+    if (line.has_waited_a_tick) {
+      SendNext(executor, key, line);
+    } else {
+      line.has_waited_a_tick = true;
+      TickLater(executor);
     }
   }
-  if (group == nullptr) {
-    group = &groups_.emplace_back();
-    group->request.set_model(std::move(model));
-    group->request.set_version(std::move(version));
-  }
-  group->request.add_images()->set_encoded(std::move(picture));
-  group->waiting.push_back(std::move(resume));
 }
 
 bool Coalescer::IsSmall(absl::string_view picture) {
@@ -68,33 +92,48 @@ bool Coalescer::IsSmall(absl::string_view picture) {
   return number(16) <= kMaxSide && number(20) <= kMaxSide;
 }
 
-void Coalescer::Send(const asio::any_io_executor& executor) {
-  std::vector<Group> groups = std::move(groups_);
-  groups_.clear();
-  for (Group& group : groups) SendGroup(executor, std::move(group));
+void Coalescer::SendNext(const asio::any_io_executor& executor, const Key& key, Line& line) {
+  Send(executor, key, line, std::exchange(line.next, {}));
 }
 
-void Coalescer::SendGroup(const asio::any_io_executor& executor, Group group) {
+void Coalescer::Send(const asio::any_io_executor& executor, const Key& key, Line& line, Group group) {
+  ++line.calls_under_way;
   auto sent = std::make_shared<Group>(std::move(group));
-  call_({sent, &sent->request}, [this, executor, sent](SharedAnswer answer) {
-    auto shared = std::make_shared<const SharedAnswer>(std::move(answer));
-    asio::post(executor, [this, executor, sent, shared] {
-      if (absl::IsInvalidArgument(shared->status) && sent->waiting.size() > 1) return SendEach(executor, *sent);
-      for (size_t i = 0; i < sent->waiting.size(); ++i) {
-        sent->waiting[i]({.shared = shared, .index = static_cast<int>(i)});
-      }
+  call_({sent, &sent->request}, [this, executor, key, sent](SharedAnswer answer) {
+    asio::post(executor, [this, executor, key, sent, answer = std::move(answer)]() mutable {
+      Finish(executor, key, *sent, std::make_shared<const SharedAnswer>(std::move(answer)));
     });
   });
 }
 
-void Coalescer::SendEach(const asio::any_io_executor& executor, Group& group) {
+void Coalescer::Finish(const asio::any_io_executor& executor, const Key& key, Group& group,
+                       const std::shared_ptr<const SharedAnswer>& answer) {
+  const auto found = lines_.find(key);
+  Line& line = found->second;  // is there: it has this call
+  --line.calls_under_way;
+  if (absl::IsInvalidArgument(answer->status) && group.waiting.size() > 1) {
+    SendEach(executor, key, line, group);
+  } else {
+    for (size_t i = 0; i < group.waiting.size(); ++i) {
+      group.waiting[i]({.shared = answer, .index = static_cast<int>(i)});
+    }
+  }
+  if (line.calls_under_way > 0) return;
+  if (line.next.waiting.empty()) {
+    lines_.erase(found);
+  } else {
+    SendNext(executor, key, line);
+  }
+}
+
+void Coalescer::SendEach(const asio::any_io_executor& executor, const Key& key, Line& line, Group& group) {
   for (size_t i = 0; i < group.waiting.size(); ++i) {
     Group one;
-    one.request.set_model(group.request.model());
-    one.request.set_version(group.request.version());
+    one.request.set_model(key.first);
+    one.request.set_version(key.second);
     *one.request.add_images() = std::move(*group.request.mutable_images(static_cast<int>(i)));
     one.waiting.push_back(std::move(group.waiting[i]));
-    SendGroup(executor, std::move(one));
+    Send(executor, key, line, std::move(one));
   }
 }
 

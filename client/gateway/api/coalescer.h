@@ -1,12 +1,15 @@
-// Small recognitions that arrive in the same turn of a thread's event loop travel as one call.
+// Small recognitions travel together, as a call costs the gateway and the daemon more than a small picture does.
 //
-// Nobody waits for company: what is there when the loop has read all its sockets goes. Under load that is several
-// pictures, and a call costs the gateway and the daemon more than a small picture does; alone it is one picture.
+// The rule is Nagle's for small segments (RFC 896): what has come when the event loop has read all its sockets goes at
+// once if no call for the same model is under way, or if it fills a call; else when that call is answered, but after
+// some milliseconds in any case. A picture alone never waits.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -29,7 +32,8 @@ struct SharedAnswer {
 // Of one thread, and used on it only.
 class Coalescer {
  public:
-  static constexpr size_t kMaxPictures = 32;  // of one call: the daemon's batch
+  static constexpr size_t kMaxPictures = 32;            // of one call: the daemon's batch
+  static constexpr std::chrono::milliseconds kTick{2};  // a picture waits for less than two of them
 
   // Whether `picture` is soon decoded, so that those who travel with it do not wait for it: a PNG of at most 64 KiB and
   // 512x512, by what its header says. Guesses.
@@ -56,15 +60,27 @@ class Coalescer {
     v1::RecognizeRequest request;
     std::vector<Resume> waiting;
   };
+  // For one model and version; forgotten when it is empty.
+  struct Line {
+    Group next;
+    bool has_waited_a_tick = false;  // what is in `next`
+    int calls_under_way = 0;
+  };
+  using Key = std::pair<std::string, std::string>;  // model and version
 
-  void Add(const asio::any_io_executor& executor, std::string model, std::string version, std::string picture,
-           Resume resume);
-  void Send(const asio::any_io_executor& executor);
-  void SendGroup(const asio::any_io_executor& executor, Group group);
-  void SendEach(const asio::any_io_executor& executor, Group& group);
+  void Add(const asio::any_io_executor& executor, const Key& key, std::string picture, Resume resume);
+  void EndTurn(const asio::any_io_executor& executor, const Key& key);
+  void TickLater(const asio::any_io_executor& executor);
+  void Tick(const asio::any_io_executor& executor);
+  void SendNext(const asio::any_io_executor& executor, const Key& key, Line& line);
+  void Send(const asio::any_io_executor& executor, const Key& key, Line& line, Group group);
+  void SendEach(const asio::any_io_executor& executor, const Key& key, Line& line, Group& group);
+  void Finish(const asio::any_io_executor& executor, const Key& key, Group& group,
+              const std::shared_ptr<const SharedAnswer>& answer);
 
   const Call call_;
-  std::vector<Group> groups_;  // to be sent at the end of this turn
+  std::map<Key, Line> lines_;
+  bool ticking_ = false;
 };
 
 }  // namespace digit

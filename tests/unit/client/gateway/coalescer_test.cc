@@ -37,7 +37,7 @@ class CoalescerTest : public ::testing::Test {
   std::vector<v1::RecognizeRequest> calls_;
   absl::Status failure_;
   bool held_up_ = false;
-  std::function<void()> answer_later_;
+  std::vector<std::function<void()>> answer_later_;
   int limit_ = 1000;
   Coalescer coalescer_{
       [this](std::shared_ptr<const v1::RecognizeRequest> request, std::function<void(SharedAnswer)> done) {
@@ -48,7 +48,7 @@ class CoalescerTest : public ::testing::Test {
         }
         calls_.push_back(*request);
         if (held_up_) {
-          answer_later_ = [done, answer] { done(answer); };
+          answer_later_.push_back([done, answer] { done(answer); });
         } else {
           done(std::move(answer));
         }
@@ -68,6 +68,46 @@ TEST_F(CoalescerTest, WhatComesInOneTurnTravelsTogetherAndEachGetsItsOwn) {
   io_.run();
   EXPECT_EQ(calls_.size(), 2u);
   EXPECT_EQ(answers_.back(), "c->is c");
+}
+
+TEST_F(CoalescerTest, WhatComesWhileACallIsUnderWayGoesWhenThatIsAnswered) {
+  held_up_ = true;
+  Ask("m", "", "a");
+  io_.poll();
+  Ask("m", "", "b");
+  Ask("n", "", "other");  // waits for nothing of m's
+  io_.poll();
+  Ask("m", "", "c");
+  io_.poll();
+  ASSERT_EQ(calls_.size(), 2u);
+  EXPECT_EQ(calls_[1].model(), "n");
+  answer_later_[0]();
+  io_.poll();
+  ASSERT_EQ(calls_.size(), 3u);
+  EXPECT_EQ(calls_[2].images_size(), 2);
+  answer_later_[2]();
+  answer_later_[1]();
+  io_.poll();
+  EXPECT_THAT(answers_, ElementsAre("a->is a", "b->is b", "c->is c", "other->is other"));
+}
+
+TEST_F(CoalescerTest, WhatFillsACallWaitsForNone) {
+  held_up_ = true;
+  Ask("m", "", "a");
+  io_.poll();
+  for (size_t i = 0; i < Coalescer::kMaxPictures + 1; ++i) Ask("m", "", "b");
+  io_.poll();
+  ASSERT_EQ(calls_.size(), 2u);
+  EXPECT_EQ(calls_[1].images_size(), static_cast<int>(Coalescer::kMaxPictures));
+}
+
+TEST_F(CoalescerTest, ASlowCallIsNotWaitedForLong) {
+  held_up_ = true;
+  Ask("m", "", "a");
+  io_.poll();
+  Ask("m", "", "b");
+  while (calls_.size() < 2) io_.run_one();  // as long as the timer takes
+  EXPECT_EQ(calls_[1].images(0).encoded(), "b");
 }
 
 TEST_F(CoalescerTest, OtherModelsAndVersionsTravelApart) {
@@ -111,7 +151,7 @@ TEST_F(CoalescerTest, WhoGoesAwayIsDoneAtOnceAndTheOthersGetTheirs) {
   exchanges_[1].on_gone();  // told twice
   io_.poll();
   EXPECT_THAT(answers_, ElementsAre("the client has gone"));
-  answer_later_();
+  answer_later_[0]();
   io_.poll();
   EXPECT_THAT(answers_, ElementsAre("the client has gone", "a->is a", "c->is c"));
   for (const HttpExchange& exchange : exchanges_) EXPECT_EQ(exchange.on_gone, nullptr);

@@ -4,6 +4,7 @@
 #include "daemon/serving/recognizer.h"
 #include "gtest/gtest.h"
 #include "tests/support/fake_engine.h"
+#include "tests/support/image_encoding.h"
 #include "tests/support/metric_value.h"
 #include "tests/support/simulated_clock.h"
 
@@ -53,6 +54,18 @@ TEST_F(ImageOutcomesTest, VerdictsAndErrorsOfSingleImages) {
   EXPECT_EQ(Images("confident"), 0);
   EXPECT_EQ(ValueOf(metrics_, "digit_decode_seconds"), 1);
   EXPECT_EQ(ValueOf(metrics_, "digit_decode_queue_wait_seconds"), 1);
+}
+
+TEST_F(ImageOutcomesTest, ASmallPictureIsDecodedWithoutWaiting) {
+  Serve(FakeModel());
+  GreyPicture picture{kImageSide, kImageSide, std::vector<uint8_t>(kImagePixels)};
+  picture.pixels[400] = 255;
+  const std::string file = testing::OnlyNeededChunks(testing::EncodePng(picture));
+  ASSERT_TRUE(
+      Run({.images = std::vector<ImageInput>(3, {ImageInput::Kind::kEncoded, file})}).ok());  // the queue holds 2
+  EXPECT_EQ(Images("none"), 3);
+  EXPECT_EQ(ValueOf(metrics_, "digit_decode_seconds"), 3);
+  EXPECT_EQ(ValueOf(metrics_, "digit_decode_queue_wait_seconds"), 0);
 }
 
 TEST_F(ImageOutcomesTest, VerdictsByTheModelsThresholds) {

@@ -63,6 +63,26 @@ TEST_F(FrameImageTest, PassesAFramedGreyPictureUnchanged) {
   }
 }
 
+TEST_F(FrameImageTest, KnowsFilesThatAreSoonFramed) {
+  const std::string with_more = EncodePng(Seven()), file = OnlyNeededChunks(with_more);
+  EXPECT_TRUE(IsSoonFramed(file));
+  EXPECT_EQ(Framed(file).pixels, Framed(with_more).pixels);
+  EXPECT_FALSE(IsSoonFramed(with_more));
+  EXPECT_FALSE(IsSoonFramed(OnlyNeededChunks(EncodePngAs(PngKind::kRgb, Seven()))));
+  EXPECT_FALSE(IsSoonFramed(OnlyNeededChunks(EncodePngAs(PngKind::kGrey16, Seven()))));
+  EXPECT_FALSE(IsSoonFramed(OnlyNeededChunks(EncodePng(Filled(28, 29, 7)))));
+  EXPECT_FALSE(IsSoonFramed(EncodePgm(Seven())));
+  EXPECT_FALSE(IsSoonFramed(""));
+  for (size_t size = 1; size < file.size(); ++size) EXPECT_FALSE(IsSoonFramed(file.substr(0, size)));
+  EXPECT_FALSE(IsSoonFramed(file + "more"));
+  std::string with_text = file;
+  with_text.insert(33, std::string("\0\0\0\4zTXtx\0\0\0crc.", 16));
+  EXPECT_FALSE(IsSoonFramed(with_text));
+  with_text = file;
+  with_text.insert(file.size() - 12, std::string("\0\0\0\4zTXtx\0\0\0crc.", 16));
+  EXPECT_FALSE(IsSoonFramed(with_text));
+}
+
 TEST_F(FrameImageTest, DamagedPicturesWriteNothingToStderrWhichOthersStillCan) {
   GreyPicture big = Filled(200, 200, 255);
   Draw(big, {80, 20, 30, 160}, 0);
