@@ -5,7 +5,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "base/check.h"
 
 namespace digit {
@@ -90,7 +89,8 @@ absl::Status Authorizer::Check(absl::string_view method, absl::string_view sent,
     return absl::UnauthenticatedError(
         absl::StrCat(method, " is for admins: send the token as metadata, authorization: Bearer TOKEN"));
   }
-  if (!absl::ConsumePrefix(&sent, "Bearer ") || !SameSecret(sent, options_.admin_token)) {
+  constexpr absl::string_view kScheme = "Bearer ";  // in whatever case: RFC 9110, 11.1
+  if (!absl::StartsWithIgnoreCase(sent, kScheme) || !SameSecret(sent.substr(kScheme.size()), options_.admin_token)) {
     return absl::UnauthenticatedError(absl::StrCat(method, " is for admins, and this is not their token"));
   }
   return absl::OkStatus();

@@ -112,7 +112,8 @@ class WebPagesTest(unittest.TestCase):
         changes = [("POST", FEEDBACK, CORRECTION), *(ask for ask in ADMIN if ask[0] == "POST")]
         multipart, kind = form(("image", "seven.png", SEVEN))
         for method, target, _ in changes:
-            for body, headers in [(b"{}", {"Content-Type": "text/plain"}), (b"{}", {}), (multipart, kind),
+            for body, headers in [(b"{}", {"Content-Type": "text/plain"}), (b"{}", {"Sec-Fetch-Site": "same-origin"}),
+                                  (multipart, kind),
                                   (b"label=7", {"Content-Type": "application/x-www-form-urlencoded"}),
                                   (b"{}", {"Content-Type": "text/plain; application/json"})]:
                 problem(self, self.gateway.ask(method, target, body, headers), 415, "application/json")

@@ -133,6 +133,7 @@ class OipRestTest(unittest.TestCase):
         self.fails(400, ["colour"], {"colour": 1}, path="/v2/repository/index")
         load, unload = "/v2/repository/models/mnist/load", "/v2/repository/models/mnist/unload"
         self.assertEqual(ask(self.address, "POST", load, "{}", JSON).status, 200)
+        self.assertEqual(ask(self.address, "POST", load, "{}").status, 200)  # as Triton's client sends it
         self.fails(400, ["'config'"], {"parameters": {"config": "{}"}}, path=load)
         self.fails(400, ["'file:1/model.pt'"], {"parameters": {"file:1/model.pt": "AAAA"}}, path=load)
         self.fails(404, ["'other'"], {}, path="/v2/repository/models/other/load")

@@ -21,6 +21,12 @@ bool IsFromAnotherPage(const HttpRequest& request) {
   return site == "cross-site" || site == "same-site";
 }
 
+// Forms always name a type, and browsers say where a script's request comes from. Triton's client names none.
+bool IsTypelessFromAProgram(const HttpRequest& request) {
+  return request.header("content-type").empty() && request.header("origin").empty() &&
+         request.header("sec-fetch-site").empty();
+}
+
 }  // namespace
 
 absl::string_view HostOf(absl::string_view host_port) {
@@ -52,10 +58,11 @@ std::optional<Guard::Refusal> Guard::Check(const HttpRequest& request, Access ac
     return Refusal{403, "web pages of other origins may not ask this; --allow-origin lets one"};
   }
   const bool changes = access == Access::kChange || access == Access::kAdmin;
-  if (changes && MediaTypeOf(request.header("content-type")) != "application/json") {
+  if (changes && MediaTypeOf(request.header("content-type")) != "application/json" &&
+      !IsTypelessFromAProgram(request)) {
     return Refusal{415, "Content-Type must be application/json, which no HTML form can send"};
   }
-  if (is_admin && is_remote() && !absl::StartsWith(request.header("authorization"), "Bearer ")) {
+  if (is_admin && is_remote() && !absl::StartsWithIgnoreCase(request.header("authorization"), "Bearer ")) {
     return Refusal{401, "this is for admins: send the token as Authorization: Bearer TOKEN"};
   }
   return std::nullopt;

@@ -13,7 +13,7 @@ namespace digit {
 enum class Access {
   kRead,       // changes nothing
   kRecognize,  // changes nothing, and takes bodies of many kinds
-  kChange,     // stores something: only with a content type that no HTML form can send
+  kChange,     // stores something: only with a content type that no HTML form can send, or none
   kAdmin,      // changes models: as kChange, and on a listener that others reach only with the admin's token
   kAdminRead,  // shows what is private, as kAdmin
 };

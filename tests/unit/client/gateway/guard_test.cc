@@ -60,7 +60,7 @@ TEST(GuardTest, PagesOfOthersMayNotAskUnlessTheyAreNamed) {
 }
 
 TEST(GuardTest, WhatChangesSomethingIsJsonWhichNoFormSends) {
-  for (const char* type : {"application/x-www-form-urlencoded", "multipart/form-data; boundary=a", "text/plain", ""}) {
+  for (const char* type : {"application/x-www-form-urlencoded", "multipart/form-data; boundary=a", "text/plain", " "}) {
     for (const Access access : {Access::kChange, Access::kAdmin}) {
       EXPECT_EQ(StatusOf(OnLoopback(), {{"Host", "localhost"}, {"Content-Type", type}}, access), 415) << type;
     }
@@ -69,10 +69,17 @@ TEST(GuardTest, WhatChangesSomethingIsJsonWhichNoFormSends) {
   EXPECT_EQ(StatusOf(OnLoopback(), {{"Host", "localhost"}, {"Content-Type", "application/json"}}, Access::kAdmin), 0);
 }
 
+TEST(GuardTest, AProgramNeedNotNameAType) {
+  EXPECT_EQ(StatusOf(OnLoopback(), {{"Host", "localhost"}}, Access::kAdmin), 0);
+  EXPECT_EQ(StatusOf(OnLoopback(), {{"Host", "localhost"}, {"Origin", "http://localhost"}}, Access::kAdmin), 415);
+  EXPECT_EQ(StatusOf(OnLoopback(), {{"Host", "localhost"}, {"Sec-Fetch-Site", "none"}}, Access::kAdmin), 415);
+  EXPECT_EQ(StatusOf(OnLoopback(), {{"Host", "localhost"}, {"Origin", "null"}}, Access::kAdmin), 403);
+}
+
 TEST(GuardTest, FromElsewhereAdminsSendTheirToken) {
   const HttpHeaders json = {{"Host", "h"}, {"Content-Type", "application/json"}};
   HttpHeaders with_token = json;
-  with_token.emplace_back("Authorization", "Bearer x");
+  with_token.emplace_back("Authorization", "bearer x");
   for (const Access access : {Access::kAdmin, Access::kAdminRead}) {
     EXPECT_EQ(StatusOf(Remote(), json, access), 401);
     EXPECT_EQ(StatusOf(Remote(), with_token, access), 0);

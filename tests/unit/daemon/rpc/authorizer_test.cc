@@ -45,6 +45,7 @@ TEST(AuthorizerTest, WithATokenAdminCallsNeedItAlsoOnLoopback) {
   for (const std::string& method : MethodsOfBothServices()) {
     if (!Authorizer::IsForAdmins(method)) continue;
     EXPECT_TRUE(authorizer.Check(method, std::string("Bearer ") + kToken).ok()) << method;
+    EXPECT_TRUE(authorizer.Check(method, std::string("bearer ") + kToken).ok()) << method;
     for (const char* sent : {"", "Bearer", "Bearer ", "0123456789abcdef", "Bearer 0123456789abcdeX",
                              "Bearer 0123456789abcde", "Bearer 0123456789abcdef0", "Basic 0123456789abcdef"}) {
       EXPECT_EQ(authorizer.Check(method, sent).code(), absl::StatusCode::kUnauthenticated) << method << sent;
