@@ -1,9 +1,11 @@
 // What the page says when something is missing: the daemon, a free place in its queue, a digit.
 import assert from 'node:assert/strict';
+import {copyFileSync, mkdirSync} from 'node:fs';
 import {test} from 'node:test';
 import {drawWithMouse, openPage, outcome, quiet, startBrowser, waitForAnswer, waitForState} from './browser.js';
 import {generated} from './digits.js';
-import {startBoth, startDaemon, startGateway, startProxy, wholeFile} from './programs.js';
+import {HANG, MODEL, scratch, startBoth, startDaemon, startGateway, startProxy, wholeFile, writeLetters,
+  writeVersion} from './programs.js';
 
 const file = wholeFile(test);
 const browser = await startBrowser(file);
@@ -64,6 +66,134 @@ test('an overloaded server is asked again after the time that it gives', async t
     assert.ok(asked[i] - asked[i - 1] >= 1900, `asked again after ${asked[i] - asked[i - 1]} ms`);
   }
   await quiet(page, /status of 429/);
+});
+
+const rows = page => page.locator('#bars th').allInnerTexts();
+const DIGITS = [...'0123456789'];
+const LETTERS = [...'ABCDEFGHIJ'];
+
+test('after a hot swap the new version is named', async t => {
+  const model = `${scratch(t)}/mnist.pt`;
+  copyFileSync(MODEL, model);
+  const {gateway: here} = await startBoth(t, {model});
+  const page = await openPage(t, browser, here.url);
+  await drawWithMouse(page, generated(3, 0));
+  assert.equal((await outcome(page)).label, '3');
+  const before = await page.locator('#status-text').textContent();
+  assert.equal(await page.locator('#meta').textContent().then(text => text.startsWith(before)), true);
+  writeVersion(model);
+  const reloaded = await fetch(`${here.url}/v1/models/mnist:reload`, {method: 'POST', body: '{"force":true}',
+    headers: {'Content-Type': 'application/json'}});
+  assert.equal(reloaded.status, 200, await reloaded.text());
+  await page.click('#recognize');
+  await page.waitForFunction(before => document.getElementById('status-text').textContent !== before, before);
+  const after = await page.locator('#status-text').textContent();
+  await page.waitForFunction(after => document.getElementById('meta').textContent.startsWith(after), after);
+  assert.match(after, /^mnist [0-9a-f]{12}$/);
+  await quiet(page);
+});
+
+for (const [which, nameVersion] of [['another version', false], ['the same name and version', true]]) {
+  test(`another server's model under the old address, ${which}: no answer has the old one's labels`, async t => {
+    const folder = scratch(t);
+    if (nameVersion) {
+      for (const name of ['digits', 'letters']) mkdirSync(`${folder}/${name}/mnist/1`, {recursive: true});
+      copyFileSync(MODEL, `${folder}/digits/mnist/1/model.pt`);
+      writeLetters(`${folder}/letters/mnist/1/model.pt`);
+    }
+    const serve = async (name, model) =>
+      (await startBoth(t, nameVersion ? {models: `${folder}/${name}`} : {model: `mnist=${model}`})).gateway;
+    let here = await serve('digits', MODEL);
+    const page = await openPage(t, browser, await startProxy(t, () => here.address, () => null));
+    await drawWithMouse(page, generated(3, 0));
+    assert.equal((await outcome(page)).label, '3');
+    await page.evaluate(() => {
+      window.mixed = [];
+      new MutationObserver(() => {
+        const label = document.getElementById('label').textContent;
+        const best = document.querySelector('#bars .best th')?.textContent ?? '';
+        if (label !== best) window.mixed.push(`${label} above ${best}`);
+      }).observe(document.querySelector('.result'), {subtree: true, childList: true, attributes: true});
+    });
+    here = await serve('letters', writeLetters(`${folder}/letters.pt`));
+    await page.click('#recognize');
+    await waitForAnswer(page, 'D');
+    assert.deepEqual(await rows(page), LETTERS);
+    assert.deepEqual(await page.locator('#labels button').allInnerTexts(), [...LETTERS, 'no digit']);
+    assert.ok((await page.locator('#meta').textContent()).startsWith(await page.locator('#status-text').textContent()));
+    assert.deepEqual(await page.evaluate(() => window.mixed), []);
+    await quiet(page);
+  });
+}
+
+test('the history shows an answer with its own model, labels, corrections and commands', async t => {
+  const letters = writeLetters(`${scratch(t)}/letters.pt`);
+  const {gateway: here} = await startBoth(t, {}, '--model', letters);
+  const page = await openPage(t, browser, here.url, {permissions: ['clipboard-read', 'clipboard-write']});
+  await drawWithMouse(page, generated(4, 0));
+  assert.equal((await outcome(page)).label, '4');
+  await page.click('#clear');
+  await page.selectOption('#model', 'letters');
+  assert.deepEqual(await rows(page), LETTERS);
+  await drawWithMouse(page, generated(7, 0));
+  assert.equal((await outcome(page)).label, 'H');
+  await page.locator('#history button').nth(1).click();
+  assert.equal(await page.locator('#label').textContent(), '4');
+  assert.deepEqual(await rows(page), DIGITS);
+  assert.equal(await page.locator('#model').inputValue(), 'mnist');
+  assert.deepEqual(await page.locator('#labels button').allInnerTexts(), [...DIGITS, 'no digit']);
+  await page.click('#copy-curl');
+  await page.waitForFunction(() => document.getElementById('copy-notice').textContent === 'Copied');
+  assert.match(await page.evaluate(() => navigator.clipboard.readText()), /\/v1\/models\/mnist:recognize/);
+  await page.selectOption('#model', 'letters');
+  await waitForAnswer(page, 'E');
+  assert.deepEqual(await rows(page), LETTERS);
+});
+
+test('the daemon is replaced by one with another model, and what was chosen is asked no more', async t => {
+  const folder = scratch(t);
+  const daemon = await startDaemon(t, {}, '--model', writeLetters(`${folder}/letters.pt`));
+  const here = await startGateway(t, daemon.address);
+  const page = await openPage(t, browser, here.url);
+  await page.selectOption('#model', 'letters');
+  await daemon.stop();
+  await startDaemon(t, {listen: daemon.address, model: writeLetters(`${folder}/signs.pt`)});
+  await drawWithMouse(page, generated(2, 0));
+  await waitForAnswer(page, 'C');
+  assert.match(await page.locator('#status-text').textContent(), /^signs /);
+  assert.deepEqual(await rows(page), LETTERS);
+});
+
+test('a call that hangs holds nothing up: what is drawn after a clear, or to its end, is sent at once', async t => {
+  let hanging = 1;
+  const asked = [];
+  const url = await startProxy(t, gateway.address, request => {
+    if (!request.url.includes(':recognize')) return null;
+    asked.push(request);
+    return hanging-- > 0 && HANG;
+  });
+  const page = await openPage(t, browser, url);
+  await drawWithMouse(page, generated(1, 0));  // hangs from its first point on
+  await waitForAnswer(page, '1');
+  assert.equal(asked[0].destroyed, true);  // broken off by the page
+  hanging = 1;
+  await page.click('#recognize');
+  assert.match(await waitForState(page, 'working'), /Recognising/);
+  await page.click('#clear');
+  await drawWithMouse(page, generated(8, 1));
+  assert.equal((await outcome(page)).label, '8');
+  await quiet(page, /status of 422/);
+});
+
+test('with ink on the sheet the page does not say that there is nothing', async t => {
+  const url = await startProxy(t, gateway.address, request => request.url.includes(':recognize') && HANG);
+  const page = await openPage(t, browser, url);
+  const box = await page.locator('#sheet').boundingBox();
+  await page.mouse.move(box.x + 200, box.y + 60);
+  await page.mouse.down();
+  assert.notEqual(await page.locator('#headline').getAttribute('data-state'), 'blank');
+  await waitForState(page, 'working');
+  await page.mouse.up();
 });
 
 test('a blank sheet is not sent', async t => {

@@ -1,9 +1,10 @@
 // The real programs, and a proxy that can be told to refuse.
 import {spawn} from 'node:child_process';
-import {mkdirSync, mkdtempSync, rmSync} from 'node:fs';
+import {mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import http from 'node:http';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {gzipSync} from 'node:zlib';
 
 export const BIN = process.env.DIGIT_BIN_DIR;
 export const ROOT = new URL('../../', import.meta.url).pathname;
@@ -28,6 +29,22 @@ export function scratch(t) {
   return folder;
 }
 
+// A copy of the model at `path`, with `change` made to the JSON that describes it.
+function writeModel(path, change) {
+  const before = readFileSync(MODEL, 'latin1');
+  const [json] = /\{"format":.*?\}(?=PK|\0)/s.exec(before);
+  const check = text => gzipSync(Buffer.from(text, 'latin1')).subarray(-8, -4).toString('latin1');  // CRC-32, twice in a zip
+  const after = before.replace(json, () => change(json)).replaceAll(check(json), () => check(change(json)));
+  writeFileSync(path, after, 'latin1');
+  return path;
+}
+
+// One that calls its classes A to J.
+export const writeLetters = path => writeModel(path,
+  json => json.replace(/"labels":\[.*?\]/, labels => labels.replace(/\d/g, digit => 'ABCDEFGHIJ'[digit])));
+// One that is another version only.
+export const writeVersion = path => writeModel(path, json => json.replace('"seed":1', '"seed":2'));
+
 // Starts a program of ours; answers {address, stop} once it serves. stop() waits for its end.
 async function start(t, name, args) {
   const program = spawn(`${BIN}/${name}`, args, {stdio: ['ignore', 'ignore', 'pipe']});
@@ -50,8 +67,8 @@ async function start(t, name, args) {
   return {address, stop};
 }
 
-export const startDaemon = (t, {listen = '127.0.0.1:0', model = MODEL, state = scratch(t)} = {}, ...flags) =>
-  start(t, 'digitd', ['--model', model, '--listen', listen, '--state-dir', state, ...flags]);
+export const startDaemon = (t, {listen = '127.0.0.1:0', model = MODEL, models, state = scratch(t)} = {}, ...flags) =>
+  start(t, 'digitd', [...(models ? ['--model-dir', models] : ['--model', model]), '--listen', listen, '--state-dir', state, ...flags]);
 
 // The gateway of a daemon; its `url` has no slash at the end.
 export async function startGateway(t, server, ...flags) {
@@ -65,16 +82,19 @@ export async function startBoth(t, options, ...flags) {
   return {daemon, gateway: await startGateway(t, daemon.address)};
 }
 
-// Passes everything on to `address`, except what `refuse(request)` gives {status, headers, body} for.
+// Passes everything on to `address`, a function that tells it or a string, except what `refuse(request)` gives {status, headers, body} for, or HANG: no answer.
+export const HANG = {};
+
 export async function startProxy(t, address, refuse) {
-  const [host, port] = address.split(':');
   const server = http.createServer((request, response) => {
     const refused = refuse(request);
+    if (refused === HANG) return;
     if (refused) {
       request.resume();
       response.writeHead(refused.status, refused.headers).end(refused.body);
       return;
     }
+    const [host, port] = (typeof address === 'function' ? address() : address).split(':');
     const onward = http.request({host, port, path: request.url, method: request.method, headers: request.headers}, answer => {
       response.writeHead(answer.statusCode, answer.headers);
       answer.pipe(response);

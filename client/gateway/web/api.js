@@ -19,14 +19,16 @@ export class Problem extends Error {
   }
 }
 
-async function call(path, {method = 'GET', body, type, admin = false, timeout = 30000, json = true} = {}) {
+async function call(path, {method = 'GET', body, type, admin = false, timeout = 30000, json = true, signal} = {}) {
   const headers = {};
   if (type) headers['Content-Type'] = type;
   if (admin && token) headers.Authorization = `Bearer ${token}`;
+  const limit = AbortSignal.timeout(timeout);
   let response;
   let text;
   try {
-    response = await fetch(path, {method, body, headers, cache: 'no-store', signal: AbortSignal.timeout(timeout)});
+    response = await fetch(path, {method, body, headers, cache: 'no-store',
+      signal: signal ? AbortSignal.any([limit, signal]) : limit});
     text = await response.text();
   } catch (error) {
     throw new Problem(0, {detail: error.message});
@@ -53,8 +55,8 @@ const modelPath = name => `/v1/models/${encodeURIComponent(name)}`;
 
 export const ready = () => call('/readyz', {timeout: 5000, json: false});
 export const recognizePath = model => `${modelPath(model || '-')}:recognize`;
-export const recognize = (picture, model) =>
-  call(`${recognizePath(model)}?include=pixels,timing`, {method: 'POST', body: picture.bytes, type: picture.type});
+export const recognize = (picture, model, signal) => call(`${recognizePath(model)}?include=pixels,timing`,
+  {method: 'POST', body: picture.bytes, type: picture.type, signal});
 export const listModels = async () => (await get('/v1/models')).models ?? [];
 export const submitFeedback = (model, message) => post(`${modelPath(model)}/feedback`, message);
 

@@ -8,6 +8,7 @@ import {Feedback} from './feedback.js';
 import {History} from './history.js';
 import {locale, onLanguage, switchLanguage, t, translate} from './i18n.js';
 import {strokesToPicture} from './ink.js';
+import {Models} from './models.js';
 import {Pad} from './pad.js';
 import {acceptPictures, readPicture} from './pictures.js';
 import {Recognizer} from './recognizer.js';
@@ -15,12 +16,11 @@ import {Result} from './result.js';
 import {offerSnippets} from './snippets.js';
 import {startTabs} from './tabs.js';
 
-let models = [];
-let model = '';  // the one that is asked; empty: the server's default
 let shown = null;  // {answer, picture} while an answer is shown
 let admin = null;
 
 const drawing = new Drawing();
+const models = new Models();
 const result = new Result();
 const feedback = new Feedback();
 const connection = new Connection(online => {
@@ -40,12 +40,17 @@ const past = new History(({id, content, answer}) => {
   drawing.replace(content);
   drawing.id = id;
   recognizer.drop();
+  if (models.has(answer.model)) models.choose(answer.model);
+  showModels();
   refresh();
   showAnswer({answer, picture: pictureOf(content)});
 });
 
 const actions = {
-  recognize: () => (drawing.blank ? showBlank() : offer(true)),
+  recognize() {
+    recognizer.release();
+    offer(true);
+  },
   undo() {
     drawing.undo();
     offer(true);
@@ -63,20 +68,41 @@ function offer(final) {
   refresh();
   if (drawing.blank) showBlank();
   else if (drawing.picture?.tooLarge) showOutcome('error', {problem: {reason: 'too_large'}});
-  else recognizer.offer({final, id: drawing.id, content: drawing.content});
+  else {
+    if (result.state === 'blank') result.show('begun', {}, false);
+    recognizer.offer({final, id: drawing.id, content: drawing.content});
+  }
 }
 
-async function recognize(job) {
+async function recognize(job, signal) {
   job.picture = pictureOf(job.content);
   try {
-    const answer = await api.recognize(job.picture, model);
+    const answer = await ask(job.picture, signal);
     connection.found();
     return answer;
   } catch (problem) {
+    if (signal.aborted) throw problem;
     if (problem.offline) connection.lost();
     else connection.found();
     throw problem;
   }
+}
+
+// An answer with the labels of the version that gave it. When that is a new one the list is asked for it; should it be
+// gone from there already, so is the picture's answer, and the next one is asked.
+async function ask(picture, signal, again = true) {
+  let answer;
+  try {
+    answer = await api.recognize(picture, models.name, signal);
+  } catch (problem) {
+    if (problem.status !== 404 || !again) throw problem;
+    await refreshModels();  // the chosen model is gone
+    return ask(picture, signal, false);
+  }
+  if (!models.labelsOf(answer)) await refreshModels();
+  else if (!models.gave(answer)) loadModels();
+  answer.labels = models.labelsOf(answer);
+  return answer.labels || !again ? answer : ask(picture, signal, false);
 }
 
 function showBlank() {
@@ -123,31 +149,30 @@ function refresh() {
   byId('sheet-note').textContent = drawing.blank ? t('sheetEmpty') : picture && !picture.bitmap ? picture.name : '';
 }
 
-async function loadModels() {
-  try {
-    models = await api.listModels();
-  } catch {
-    connection.lost();
-    return;
-  }
-  if (!models.some(m => m.name === model)) model = '';
-  const choice = byId('model');
-  choice.replaceChildren(...models.map(m => new Option(m.name, m.name, m.is_default, m.name === chosen()?.name)));
-  byId('model-choice').hidden = models.length < 2;
-  result.setLabels(liveVersion(chosen())?.labels ?? []);
-  if (drawing.blank) result.show(liveVersion(chosen()) ? 'blank' : 'noModel', {}, false);
+function loadModels() {
+  return refreshModels().catch(() => connection.lost());
+}
+
+async function refreshModels() {
+  await models.refresh();
+  showModels();
+  if (drawing.blank) result.show(models.live ? 'blank' : 'noModel', {}, false);
+}
+
+function showModels() {
+  const {chosen, list, live} = models;
+  byId('model').replaceChildren(...list.map(m => new Option(m.name, m.name, m.is_default, m === chosen)));
+  byId('model-choice').hidden = list.length < 2;
+  result.setLabels(live?.labels ?? []);
   showStatus();
 }
 
-const chosen = () => models.find(m => (model ? m.name === model : m.is_default)) ?? models[0];
-const liveVersion = m => m?.versions.find(v => v.state === 'MODEL_STATE_LIVE');
-
 function showStatus() {
-  const live = liveVersion(chosen());
+  const {chosen, list, live} = models;
   const {online} = connection;
   byId('status').dataset.state = online === null ? 'loading' : online ? 'online' : 'offline';
   byId('status-text').textContent = online === false ? t('offline')
-    : models.length === 0 ? t('connecting') : live ? `${chosen().name} ${live.version}` : t('noModel');
+    : list.length === 0 ? t('connecting') : live ? `${chosen.name} ${live.version}` : t('noModel');
   if (online === false && drawing.blank) result.show('offline');
 }
 
@@ -172,14 +197,17 @@ document.addEventListener('keydown', event => {
   actions.undo();
 });
 byId('model').addEventListener('change', event => {
-  model = event.target.value;
-  result.setLabels(liveVersion(chosen())?.labels ?? []);
-  showStatus();
+  models.choose(event.target.value);
+  recognizer.drop();
+  shown = null;  // the other model's answer
+  result.show('begun', {}, false);
+  offerMore();
+  showModels();
   offer(true);
 });
 acceptPictures({take: takePicture, say: text => (byId('notice').textContent = text)});
 offerCamera(blob => takePicture(blob, 'camera.jpg'));
-offerSnippets(() => ({picture: shown.picture, model}));
+offerSnippets(() => ({picture: shown.picture, model: shown.answer.model}));
 byId('language').addEventListener('click', switchLanguage);
 onLanguage(() => {
   document.documentElement.lang = locale();

@@ -1,19 +1,25 @@
-// Has pictures recognised, at most one call at a time: while one is under way only the newest picture waits.
+// Has pictures recognised, at most one call at a time: while one is under way only the newest picture waits. A call
+// whose answer is no longer wanted is broken off, so that one that hangs holds nothing up.
 
 // Between the starts of two calls while the pen is down; what is final goes at once.
 const DRAWING_INTERVAL_MS = 80;
+// A call that is older gives way to what is final, and is said to be under way. A younger one is about to be answered,
+// and to break it off would cost a new connection.
+const SLOW_MS = 300;
+const LONGEST_WAIT_S = 30;
 
-// send(job) -> answer, throws Problem. show(state, details) is told what there is to see:
+// send(job, signal) -> answer, throws Problem. show(state, details) is told what there is to see:
 //   'working'; 'answer' {answer, job, milliseconds}; 'overload' {seconds}, every second; 'offline'; 'error' {problem, job}.
 export class Recognizer {
   #send;
   #show;
   #next = null;
-  #busy = false;
-  #generation = 0;
+  #call = null;  // AbortController of the one under way
   #started = -Infinity;
   #timer = 0;
   #held = null;  // 'overload' or 'offline': nothing is sent
+  #seconds = 0;
+  #second = 0;
 
   constructor({send, show}) {
     this.#send = send;
@@ -23,58 +29,80 @@ export class Recognizer {
   // job: {final, ...}; replaces one that waits.
   offer(job) {
     this.#next = job;
-    if (this.#held === 'offline') this.#show('offline', {});
+    if (this.#held) this.#show(this.#held, {seconds: this.#seconds});
     this.#pump();
   }
 
-  // Forgets what waits, and the answer that is under way.
+  // Forgets what waits, and breaks off the call that is under way.
   drop() {
-    ++this.#generation;
     this.#next = null;
+    this.#breakOff();
+  }
+
+  // What is offered next goes at once, whatever the server has asked for.
+  release() {
+    this.#held = null;
+    clearTimeout(this.#second);
   }
 
   // The daemon is back.
   resume() {
-    this.#held = null;
+    this.release();
     this.#pump();
   }
 
+  #breakOff() {
+    this.#call?.abort();
+    this.#call = null;
+  }
+
   #pump() {
-    if (this.#busy || this.#held || !this.#next) return;
     clearTimeout(this.#timer);
-    const wait = this.#next.final ? 0 : this.#started + DRAWING_INTERVAL_MS - performance.now();
-    if (wait > 0) this.#timer = setTimeout(() => this.#pump(), wait);
-    else this.#run();
+    if (this.#held || !this.#next) return;
+    const {final} = this.#next;
+    if (this.#call && !final) return;
+    const gap = this.#call ? SLOW_MS : final ? 0 : DRAWING_INTERVAL_MS;
+    const wait = gap === 0 ? 0 : this.#started + gap - performance.now();
+    if (wait > 0) {
+      this.#timer = setTimeout(() => this.#pump(), wait);
+      return;
+    }
+    this.#breakOff();
+    this.#run();
   }
 
   async #run() {
     const job = this.#next;
-    const generation = this.#generation;
+    const call = new AbortController();
+    const wanted = () => this.#call === call;
     this.#next = null;
-    this.#busy = true;
+    this.#call = call;
     this.#started = performance.now();
-    const slow = setTimeout(() => generation === this.#generation && this.#show('working', {}), 300);
+    const slow = setTimeout(() => wanted() && this.#show('working', {}), SLOW_MS);
+    let failed = null;
+    let answer;
     try {
-      const answer = await this.#send(job);
-      const milliseconds = performance.now() - this.#started;
-      if (generation === this.#generation) this.#show('answer', {answer, job, milliseconds});
+      answer = await this.#send(job, call.signal);
     } catch (problem) {
-      this.#fail(problem, job, generation === this.#generation);
+      failed = problem;
     }
     clearTimeout(slow);
-    this.#busy = false;
+    if (!wanted()) return;
+    this.#call = null;
+    if (failed) this.#fail(failed, job);
+    else this.#show('answer', {answer, job, milliseconds: performance.now() - this.#started});
     this.#pump();
   }
 
-  #fail(problem, job, wanted) {
-    if (wanted && (problem.status === 429 || problem.offline)) this.#next ??= job;  // again, unless there is a newer one
+  #fail(problem, job) {
+    if (problem.status === 429 || problem.offline) this.#next ??= job;  // again, unless there is a newer one
     if (problem.status === 429) {
       this.#held = 'overload';
-      this.#countDown(Math.ceil(problem.retryAfter ?? 1));
+      this.#countDown(Math.min(Math.ceil(problem.retryAfter ?? 1), LONGEST_WAIT_S));
     } else if (problem.offline) {
       this.#held = 'offline';
       this.#show('offline', {});
-    } else if (wanted) {
+    } else {
       this.#show('error', {problem, job});
     }
   }
@@ -84,7 +112,8 @@ export class Recognizer {
       this.resume();
       return;
     }
+    this.#seconds = seconds;
     if (this.#next) this.#show('overload', {seconds});
-    setTimeout(() => this.#countDown(seconds - 1), 1000);
+    this.#second = setTimeout(() => this.#countDown(seconds - 1), 1000);
   }
 }

@@ -8,6 +8,7 @@ const VERDICTS = {confident: 'confident', unsure: 'unsure', not_a_digit: 'isNotA
 // where our own words say less.
 const WORDS = {
   blank: ['', 'blank', 'blankHint'],
+  begun: ['', null, null],  // ink, and an answer will be there in no time
   loading: ['', 'connecting', null],
   working: ['', 'working', null],
   offline: ['', 'offlineLong', 'offlineRetry'],
@@ -21,10 +22,16 @@ export class Result {
   #state = 'loading';
   #details = {};
   #rows = [];
-  #labels = [];
+  #labels = [];  // of the rows
+  #offered = [];
 
-  // Of the model; the rows of the table.
+  // Of the model that is asked: the rows while no answer is shown.
   setLabels(labels) {
+    this.#offered = labels;
+    if (this.#state !== 'answer') this.#setRows(labels);
+  }
+
+  #setRows(labels) {
     if (labels.join('\n') === this.#labels.join('\n')) return;
     this.#labels = labels;
     this.#rows = labels.map(label => {
@@ -38,17 +45,23 @@ export class Result {
     this.#showBars(null);
   }
 
+  get state() {
+    return this.#state;
+  }
+
+  // Of the rows.
   get labels() {
     return this.#labels;
   }
 
-  // state: a key of WORDS; 'answer' {answer, milliseconds}; 'overload' {seconds}; 'error' {problem}. `spoken`: readers of
-  // the live region hear it, which they do not while somebody draws.
+  // state: a key of WORDS; 'answer' {answer with its labels, milliseconds}; 'overload' {seconds}; 'error' {problem}. `spoken`: readers of
+  // the live region hear it, which they do not while somebody draws, nor again while the same trouble lasts.
   show(state, details = {}, spoken = true) {
+    const again = state === this.#state && ['overload', 'offline'].includes(state);
     this.#state = state;
     this.#details = details;
     this.#render();
-    if (spoken) byId('live').textContent = this.#sentence();
+    if (spoken && !again) byId('live').textContent = this.#sentence();
   }
 
   // In the language of now.
@@ -66,6 +79,7 @@ export class Result {
     byId('detail').textContent = detail;
     const {answer, milliseconds} = this.#state === 'answer' ? this.#details : {};
     if (this.#state !== 'working') {
+      this.#setRows(answer ? answer.labels ?? [] : this.#offered);
       this.#showBars(answer?.probabilities ?? null);
       byId('seen').hidden = !answer?.pixels;
       if (answer?.pixels) drawPixels(byId('seen-pixels'), answer.pixels);
@@ -91,7 +105,7 @@ export class Result {
       return {...blank, verdict: t('overload'), detail: t('overloadRetry', {seconds})};
     if (this.#state === 'error') return {...blank, verdict: t('failed'), detail: problem.message};
     const [label, verdict, detail] = WORDS[this.#state];
-    return {...blank, label, verdict: t(verdict), detail: detail ? t(detail) : ''};
+    return {...blank, label, verdict: verdict ? t(verdict) : '', detail: detail ? t(detail) : ''};
   }
 
   #sentence() {
