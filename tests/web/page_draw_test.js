@@ -55,11 +55,11 @@ test('the answer comes while the pen is down, with one call at a time', async t 
   await waitForAnswer(page, '1');
   assert.equal(await page.evaluate(() => document.getElementById('live').textContent.includes('1,')), false);  // not yet said
   await page.mouse.up();
-  assert.match((await outcome(page)).text, /^1, \d+\.\d%, Confident$/);
+  assert.match((await outcome(page)).text, /^1, >?\d+\.\d%, Confident$/);
   assert.equal(most, 1);
   const bars = await page.locator('#bars tr').allInnerTexts();
   assert.equal(bars.length, 10);
-  assert.match(bars[1], /^1\s+(9\d|100)\.\d%$/);
+  assert.match(bars[1], /^1\s+>?(9\d|100)\.\d%$/);
   assert.equal(await page.locator('#bars tr.best th').innerText(), '1');
   await quiet(page, /status of 422/);
 });
@@ -120,6 +120,33 @@ test('undo, clear and the history bring drawings back', async t => {
   assert.equal(await label(), '3');
   await page.click('#forget');
   assert.equal(await page.locator('#past').isHidden(), true);
+});
+
+test('the focus stays on the page when the button that had it has done its work', async t => {
+  const page = await openPage(t, browser, gateway.url);
+  const focused = () => page.evaluate(() => document.activeElement.id);
+  for (const button of ['clear', 'undo']) {
+    await page.evaluate(() => document.activeElement.blur());
+    await drawWithMouse(page, generated(1, 0));
+    await outcome(page);
+    await page.focus(`#${button}`);
+    await page.keyboard.press('Enter');
+    if (button === 'clear') assert.equal(await focused(), 'sheet');
+    for (let i = 0; i < 9 && (await page.locator('#undo').isEnabled()); ++i) await page.click('#undo');
+    assert.equal(await focused(), 'sheet');
+  }
+  await page.focus('#forget');
+  await page.keyboard.press('Enter');
+  assert.equal(await focused(), 'sheet');
+});
+
+test('what is nearly certain is not called certain', async t => {
+  const page = await openPage(t, browser, gateway.url);
+  const said = await page.evaluate(async () => {
+    const {percent} = await import('/web/i18n.js');
+    return [1, 0.9997, 0.9994, 0.5, 0.0001, 0].map(percent);
+  });
+  assert.deepEqual(said, ['100.0%', '>99.9%', '99.9%', '50.0%', '0.0%', '0.0%']);  // as digitctl
 });
 
 test('everything by keyboard', async t => {

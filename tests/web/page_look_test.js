@@ -93,6 +93,76 @@ test('two models: one is chosen, and its labels are the bars', async t => {
   await shoot(page, 'two-models');
 });
 
+const sides = page => page.evaluate(() => ['.result', '.seen', '#bars', '.headline', '.sheet', '#labels'].map(name => {
+  const {left, right, height} = document.querySelector(name).getBoundingClientRect();
+  return {name, left, right, height};
+}));
+
+test('between one column and two nothing leaves its column', async t => {
+  for (const locale of ['en-GB', 'zh-CN']) {
+    const page = await openPage(t, browser, gateway.url, {viewport: {width: 836, height: 900}, locale});
+    for (const strokes of [generated(3, 0), star()]) {
+      await page.evaluate(() => document.getElementById('clear').click());
+      await drawWithMouse(page, strokes);
+      await outcome(page);
+      for (const width of [831, 833, 836, 840, 900]) {
+        await page.setViewportSize({width, height: 900});
+        const [result, ...parts] = await sides(page);
+        for (const {name, right} of parts) assert.ok(right <= result.right + 0.5 && right <= width - 16, `${name} at ${width}: ${right}`);
+        await assertNothingSticksOut(page);
+      }
+    }
+    await page.setViewportSize({width: 836, height: 900});
+    await shoot(page, `narrow-desk-${locale.slice(0, 2)}`);
+  }
+});
+
+test('on low windows the sheet is lower than the window', async t => {
+  for (const viewport of [{width: 844, height: 390}, {width: 640, height: 360}]) {
+    const page = await openPage(t, browser, gateway.url, {viewport});
+    const {height} = (await sides(page)).find(({name}) => name === '.sheet');
+    assert.ok(height <= 0.75 * viewport.height, `${height} of ${viewport.height}`);
+    await drawWithMouse(page, generated(2, 0));
+    assert.equal((await outcome(page)).label, '2');
+    await shoot(page, `low-${viewport.width}`);
+  }
+});
+
+test('with forced colours the bars and the dot are seen', async t => {
+  const page = await openPage(t, browser, gateway.url, {forcedColors: 'active'});
+  await drawWithMouse(page, generated(2, 0));
+  await outcome(page);
+  const colours = await page.evaluate(() => {
+    const ground = getComputedStyle(document.body).backgroundColor;
+    return ['.best .fill', '.status .dot'].map(name => getComputedStyle(document.querySelector(name)).backgroundColor !== ground);
+  });
+  assert.deepEqual(colours, [true, true]);
+  await shoot(page, 'forced-colours');
+});
+
+test('the table reads the same to everybody: a class and its probability in each row', async t => {
+  const page = await openPage(t, browser, gateway.url);
+  await drawWithMouse(page, generated(2, 0));
+  await outcome(page);
+  const table = page.getByRole('table', {name: 'Probabilities'});
+  assert.deepEqual(await table.getByRole('columnheader').allTextContents(), ['Class', 'Probability']);
+  for (const row of (await table.getByRole('row').all()).slice(1)) {
+    assert.equal(await row.getByRole('rowheader').count(), 1);
+    assert.match((await row.getByRole('cell').allTextContents()).join('|'), /^>?\d+\.\d%$/);
+  }
+});
+
+test('the page leads to the API, without JavaScript as well', async t => {
+  const page = await openPage(t, browser, gateway.url);
+  await page.getByRole('link', {name: 'API for programs'}).click();
+  await page.waitForURL(`${gateway.url}/docs`);
+  const plain = await openPage(t, browser, gateway.url, {javaScriptEnabled: false, wait: null});
+  const top = name => plain.locator(name).first().boundingBox().then(box => box.y);
+  assert.ok((await top('.noscript')) < (await top('header')));
+  assert.equal(await plain.locator('.noscript a').first().getAttribute('href'), '/docs');
+  await shoot(plain, 'no-javascript');
+});
+
 test('the first load is light and comes from the gateway alone', async t => {
   const context = await browser.newContext();
   t.after(() => context.close());

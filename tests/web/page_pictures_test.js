@@ -1,7 +1,7 @@
 // Pictures from outside, corrections, and commands to copy.
 import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
-import {readFileSync, writeFileSync} from 'node:fs';
+import {copyFileSync, readFileSync, writeFileSync} from 'node:fs';
 import {test} from 'node:test';
 import {ANSWERS, drawWithMouse, openPage, outcome, quiet, startBrowser, waitForAnswer, waitForState} from './browser.js';
 import {generated} from './digits.js';
@@ -40,10 +40,14 @@ test('a dropped picture is shown and recognised', async t => {
   await hand(page, 'drop', `${IMAGES}/seven.png`, `${IMAGES}/eight.bmp`);
   await waitForAnswer(page, '7');
   assert.equal(await page.evaluate(() => document.body.classList.contains('dropping')), false);
-  assert.match(await page.locator('#notice').textContent(), /^One picture at a time: seven\.png was taken, 1 others/);
+  assert.match(await page.locator('#notice').textContent(), /^One picture at a time: seven\.png was taken\. Left out: 1\.$/);
+  await page.click('#language');
+  assert.match(await page.locator('#notice').textContent(), /^一次只识别一张图片/);
+  await page.click('#language');
   assert.equal(await painted(page), true);
   await drawWithMouse(page, generated(0, 0));  // drawing begins anew
   assert.equal((await outcome(page)).label, '0');
+  assert.equal(await page.locator('#notice').textContent(), '');
   await page.click('#undo');
   await waitForAnswer(page, '7');
   await quiet(page, /status of 422/);
@@ -59,7 +63,46 @@ test('a pasted and an opened picture', async t => {
   await waitForAnswer(page, '8');
   await hand(page, 'paste');
   assert.equal(await page.locator('#notice').textContent(), 'There is no picture in that.');
+  await page.click('#clear');
+  assert.equal(await page.locator('#notice').textContent(), '');
+  await page.evaluate(() => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData('text/plain', 'words');
+    document.getElementById('sheet').dispatchEvent(new ClipboardEvent('paste', {clipboardData, bubbles: true}));
+  });
+  await page.click('#pad-title', {button: 'middle', force: true});
+  await hand(page, 'paste');  // as Linux does after that click
+  assert.equal(await page.locator('#notice').textContent(), '');
   await quiet(page);
+});
+
+test('a file that is dropped on the admin tab does not take the page away', async t => {
+  const page = await openPage(t, browser, gateway.url);
+  await page.click('#tab-admin');
+  const kept = await page.evaluate(() => ['dragover', 'drop'].map(name => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File(['x'], 'x.png'));
+    return !document.getElementById('admin').dispatchEvent(new DragEvent(name, {dataTransfer, bubbles: true, cancelable: true}));
+  }));
+  assert.deepEqual(kept, [true, true]);
+  assert.equal(await page.locator('#sheet-note').textContent(), 'Draw a digit here');
+});
+
+test('a picture with nothing behind the ink is shown on a light ground by night', async t => {
+  const page = await openPage(t, browser, gateway.url, {colorScheme: 'dark'});
+  const base64 = await page.evaluate(() => {
+    const canvas = Object.assign(document.createElement('canvas'), {width: 40, height: 40});
+    canvas.getContext('2d').fillRect(18, 5, 5, 30);
+    return canvas.toDataURL().split(',')[1];
+  });
+  const path = `${scratch(t)}/clear.png`;
+  writeFileSync(path, Buffer.from(base64, 'base64'));
+  await page.setInputFiles('#open', path);
+  await page.waitForFunction(() => {
+    const sheet = document.getElementById('sheet');
+    const pixel = (x, y) => sheet.getContext('2d').getImageData(x * sheet.width, y * sheet.width, 1, 1).data.join();
+    return pixel(0.25, 0.5) === '255,255,255,255' && pixel(0.5, 0.5) === '0,0,0,255';
+  });
 });
 
 test('blank pictures, files that are no pictures and too large ones are told apart', async t => {
@@ -104,6 +147,12 @@ test('the camera takes a picture', async t => {
   await waitForAnswer(page, '7');
   assert.equal(await page.locator('#camera-dialog').isHidden(), true);
   assert.equal(await page.evaluate(() => document.getElementById('camera-video').srcObject), null);  // its light is off
+  await page.evaluate(() => (navigator.clipboard.writeText = async text => (window.copied = text)));
+  await page.click('#copy-curl');
+  await page.waitForFunction(() => window.copied);
+  const command = await page.evaluate(() => window.copied);
+  assert.ok(command.length < 70000, `${command.length}`);
+  assert.equal(JSON.parse(execFileSync('bash', ['-c', command], {encoding: 'utf8'})).label, '7');  // no file is needed
   await quiet(page);
 });
 
@@ -127,9 +176,16 @@ test('"wrong? it is a ..." is stored as a correction', async t => {
   const {state, label} = await outcome(page);
   assert.ok(ANSWERS.includes(state));
   assert.equal(await page.locator('#labels .given').textContent(), label);
-  await page.locator('#labels button').nth(9).click();
+  const group = page.getByRole('group', {name: 'Wrong? It is a …'});
+  assert.equal(await group.getByRole('button', {pressed: true}).count(), 0);
+  await group.getByRole('button', {name: 'It is a 9'}).click();
   await page.waitForFunction(() => /Stored as correction \d+/.test(document.getElementById('correct-notice').textContent));
-  await page.locator('#labels button').nth(9).click();
+  assert.equal(await group.getByRole('button', {pressed: true}).innerText(), '9');
+  await page.click('#language');
+  assert.match(await page.locator('#correct-notice').textContent(), /^谢谢/);
+  await page.click('#language');
+  assert.equal(await group.getByRole('button', {pressed: true}).innerText(), '9');
+  await group.getByRole('button', {name: 'It is a 9'}).click();
   await page.waitForFunction(() => /known already/.test(document.getElementById('correct-notice').textContent));
   const [stored] = ctl('feedback', 'list', '-o', 'json').trim().split('\n').map(line => JSON.parse(line));
   assert.equal(stored.label, '9');
@@ -142,6 +198,7 @@ test('the copied commands give the same answer', async t => {
   const copied = async name => {
     await page.click(`#copy-${name}`);
     await page.waitForFunction(() => document.getElementById('copy-notice').textContent === 'Copied');
+    await page.evaluate(() => (document.getElementById('copy-notice').textContent = ''));
     return page.evaluate(() => navigator.clipboard.readText());
   };
   const run = command => execFileSync('bash', ['-c', command], {encoding: 'utf8', cwd: IMAGES,
@@ -149,11 +206,50 @@ test('the copied commands give the same answer', async t => {
   await drawWithMouse(page, generated(5, 0));
   await outcome(page);
   assert.equal(JSON.parse(run(await copied('curl'))).label, '5');
-  await page.evaluate(() => (document.getElementById('copy-notice').textContent = ''));
   assert.equal(JSON.parse(run(await copied('digitctl'))).label, '5');
   await page.setInputFiles('#open', `${IMAGES}/seven.png`);  // a file is named, not copied
   await waitForAnswer(page, '7');
   const command = await copied('curl');
   assert.match(command, /--data-binary @'seven\.png'/);
   assert.equal(JSON.parse(run(command)).label, '7');
+
+  const folder = scratch(t);
+  copyFileSync(`${IMAGES}/seven.png`, `${folder}/-o it's.png`);
+  await page.setInputFiles('#open', `${folder}/-o it's.png`);
+  await page.waitForFunction(() => window.seen.pending === 0);
+  for (const name of ['curl', 'digitctl']) {
+    assert.equal(JSON.parse(run(`cd ${folder}\n${await copied(name)}`)).label, '7');
+  }
+  await hand(page, 'paste', `${IMAGES}/two-canvas.png`);  // there is no such file where the command is run
+  await waitForAnswer(page, '2');
+  for (const name of ['curl', 'digitctl']) {
+    assert.equal(JSON.parse(run(`cd ${folder}\n${await copied(name)}`)).label, '2');
+  }
+});
+
+test('a pasted picture that is too large for a command is copied smaller', async t => {
+  const page = await openPage(t, browser, gateway.url, {permissions: ['clipboard-read', 'clipboard-write']});
+  const base64 = await page.evaluate(() => {  // a seven among coloured grain, which no PNG makes small
+    const canvas = Object.assign(document.createElement('canvas'), {width: 600, height: 600});
+    const context = canvas.getContext('2d');
+    const grain = context.createImageData(600, 600);
+    let random = 1;
+    grain.data.forEach((_, i) => {
+      random = (random * 48271) % 2147483647;
+      grain.data[i] = i % 4 === 3 ? 255 : 240 + (random % 16);
+    });
+    context.putImageData(grain, 0, 0);
+    context.lineWidth = 45;
+    context.stroke(new Path2D('M170 120H420L270 480'));
+    return canvas.toDataURL().split(',')[1];
+  });
+  const path = `${scratch(t)}/grain.png`;
+  writeFileSync(path, Buffer.from(base64, 'base64'));
+  await hand(page, 'paste', path);
+  await waitForAnswer(page, '7');
+  await page.click('#copy-curl');
+  await page.waitForFunction(() => document.getElementById('copy-notice').textContent.startsWith('Copied, with'));
+  const command = await page.evaluate(() => navigator.clipboard.readText());
+  assert.ok(base64.length > 100000 && command.length < 70000, `${base64.length} ${command.length}`);
+  assert.equal(JSON.parse(execFileSync('bash', ['-c', command], {encoding: 'utf8'})).label, '7');
 });

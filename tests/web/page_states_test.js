@@ -196,6 +196,26 @@ test('with ink on the sheet the page does not say that there is nothing', async 
   await page.mouse.up();
 });
 
+test('an overloaded server is told once, is asked after half a minute at most, and at once by the button', async t => {
+  let busy = true;
+  const url = await startProxy(t, gateway.address, request => busy && request.url.includes(':recognize') &&
+    {status: 429, headers: {'Retry-After': '3600', 'Content-Type': 'application/problem+json'}, body: '{"status":429}'});
+  const page = await openPage(t, browser, url);
+  await drawWithMouse(page, generated(8, 1));
+  await waitForState(page, 'overload');
+  const spoken = () => page.evaluate(() => window.seen.outcomes.filter(({state}) => state === 'overload').map(({text}) => text));
+  const [first] = await spoken().then(async texts => texts.length ? texts
+    : [await page.waitForFunction(() => window.seen.outcomes.find(({state}) => state === 'overload')?.text).then(h => h.jsonValue())]);
+  assert.match(first, /^The server is busy, Trying again in (30|2\d) s$/);
+  const detail = await page.locator('#detail').textContent();
+  await page.waitForFunction(detail => document.getElementById('detail').textContent !== detail, detail);  // it counts
+  assert.equal((await spoken()).length, 1);
+  busy = false;
+  await page.click('#recognize');
+  await waitForAnswer(page, '8');
+  await quiet(page, /status of 4(29|22)/);
+});
+
 test('a blank sheet is not sent', async t => {
   const page = await openPage(t, browser, gateway.url);
   await page.click('#recognize');
@@ -210,7 +230,7 @@ test('the language is the browser\'s, is switched and remembered', async t => {
   assert.equal(await page.locator('html').getAttribute('lang'), 'zh-CN');
   assert.equal(await page.locator('#recognize').textContent(), '识别');
   await drawWithMouse(page, generated(9, 0));
-  assert.match((await outcome(page)).text, /^9\uff0c\d+\.\d%\uff0c有把握$/);
+  assert.match((await outcome(page)).text, /^9\uff0c>?\d+\.\d%\uff0c有把握$/);
   await page.click('#language');
   assert.equal(await page.locator('#verdict').textContent(), 'Confident');
   await page.reload();

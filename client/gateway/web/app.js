@@ -6,7 +6,7 @@ import {byId} from './dom.js';
 import {Drawing} from './drawing.js';
 import {Feedback} from './feedback.js';
 import {History} from './history.js';
-import {locale, onLanguage, switchLanguage, t, translate} from './i18n.js';
+import {locale, onLanguage, say, switchLanguage, t, translate} from './i18n.js';
 import {strokesToPicture} from './ink.js';
 import {Models} from './models.js';
 import {Pad} from './pad.js';
@@ -32,7 +32,10 @@ const connection = new Connection(online => {
 const recognizer = new Recognizer({send: recognize, show: showOutcome});
 const pad = new Pad(byId('sheet'), drawing, {
   brush: () => Number(byId('brush').value),
-  changed: offer,
+  changed(final) {
+    say('notice', null);
+    offer(final);
+  },
   act: name => actions[name](),
   pen: down => (byId('live').textContent = t(down ? 'penDown' : 'penUp')),
 });
@@ -52,10 +55,12 @@ const actions = {
     offer(true);
   },
   undo() {
+    say('notice', null);
     drawing.undo();
     offer(true);
   },
   clear() {
+    say('notice', null);
     drawing.clear();
     offer(true);
   },
@@ -129,6 +134,7 @@ function showOutcome(state, details = {}) {
 
 function showAnswer(next, spoken = true) {
   shown = next;
+  say('copy-notice', null);
   result.show('answer', next, spoken);
   offerMore();
 }
@@ -137,14 +143,15 @@ function showAnswer(next, spoken = true) {
 function offerMore() {
   feedback.offer(shown?.answer ?? null, shown?.picture, result.labels);
   byId('snippets').hidden = !shown;
-  byId('copy-notice').textContent = '';
 }
 
 // The sheet and its buttons.
 function refresh() {
   pad.show();
+  const {activeElement} = document;
   byId('undo').disabled = !drawing.canUndo;
   byId('clear').disabled = drawing.blank;
+  if (activeElement?.disabled) byId('sheet').focus();
   const {picture} = drawing;
   byId('sheet-note').textContent = drawing.blank ? t('sheetEmpty') : picture && !picture.bitmap ? picture.name : '';
 }
@@ -185,8 +192,8 @@ async function openTab(name) {
   (await admin).enter();
 }
 
-async function takePicture(file, name) {
-  drawing.replace({strokes: [], picture: await readPicture(file, name)});
+async function takePicture(file, about) {
+  drawing.replace({strokes: [], picture: await readPicture(file, about)});
   offer(true);
 }
 
@@ -205,8 +212,11 @@ byId('model').addEventListener('change', event => {
   showModels();
   offer(true);
 });
-acceptPictures({take: takePicture, say: text => (byId('notice').textContent = text)});
-offerCamera(blob => takePicture(blob, 'camera.jpg'));
+acceptPictures(takePicture);
+offerCamera(blob => {
+  say('notice', null);
+  takePicture(blob, {name: 'camera.jpg'});
+});
 offerSnippets(() => ({picture: shown.picture, model: shown.answer.model}));
 byId('language').addEventListener('click', switchLanguage);
 onLanguage(() => {
@@ -214,6 +224,7 @@ onLanguage(() => {
   document.title = t('title');
   const other = byId('language');
   [other.textContent, other.lang] = locale() === 'en' ? ['中文', 'zh-CN'] : ['English', 'en'];
+  byId('copy-digitctl').title = t('copyDigitctlHint');
   translate(document);
   refresh();
   result.render();

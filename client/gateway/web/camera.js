@@ -1,6 +1,6 @@
 // One picture from a camera, in a dialog.
 import {byId} from './dom.js';
-import {t} from './i18n.js';
+import {say} from './i18n.js';
 
 const FAILURES = {NotFoundError: 'cameraNone', OverconstrainedError: 'cameraNone', NotAllowedError: 'cameraDenied'};
 
@@ -8,7 +8,6 @@ const FAILURES = {NotFoundError: 'cameraNone', OverconstrainedError: 'cameraNone
 export function offerCamera(take) {
   const dialog = byId('camera-dialog');
   const video = byId('camera-video');
-  const notice = byId('camera-notice');
   const button = byId('camera-take');
   let stream = null;
 
@@ -18,11 +17,11 @@ export function offerCamera(take) {
   };
 
   byId('camera').addEventListener('click', async () => {
-    notice.textContent = '';
+    say('camera-notice', null);
     button.disabled = true;
     dialog.showModal();
     if (!navigator.mediaDevices) {
-      notice.textContent = t('cameraInsecure');
+      say('camera-notice', 'cameraInsecure');
       return;
     }
     try {
@@ -31,7 +30,7 @@ export function offerCamera(take) {
       if (!dialog.open) stop();  // closed meanwhile
     } catch (error) {
       const why = error.message || error.name;
-      notice.textContent = t(FAILURES[error.name] ?? 'cameraFailed', {why});
+      say('camera-notice', FAILURES[error.name] ?? 'cameraFailed', {why});
     }
   });
   video.addEventListener('loadeddata', () => (button.disabled = false));

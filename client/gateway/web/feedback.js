@@ -1,47 +1,64 @@
 // "Wrong? It is a ...": says to the server what a picture really shows.
 import * as api from './api.js';
 import {byId, make} from './dom.js';
-import {t} from './i18n.js';
+import {say, t} from './i18n.js';
 import {toBase64} from './ink.js';
 
 export class Feedback {
   #answer = null;
   #picture = null;
-  #truths = '';
+  #truths = [];  // of the buttons
+  #names = '';
+  #said = new WeakMap();  // by answer: {truth, words: what say() takes}
 
   // Offers `labels` for the answer to a picture; null: nothing to correct.
   offer(answer, picture, labels) {
-    if (answer !== this.#answer) byId('correct-notice').textContent = '';
     this.#answer = answer;
     this.#picture = picture;
     byId('correct').hidden = !answer;
-    this.#setTruths([...labels.map(label => [label, {label}]), [t('notADigit'), {not_a_digit: true}]]);
-    const given = !answer ? -1 : answer.verdict === 'not_a_digit' ? labels.length : labels.indexOf(answer.label);
-    [...byId('labels').children].forEach((button, i) => button.classList.toggle('given', i === given));
+    this.#setTruths([...labels.map(label => ({label})), {not_a_digit: true}]);
+    this.#show();
   }
 
   // One button each; those that are there stay, with their focus.
   #setTruths(truths) {
-    const key = JSON.stringify(truths);
-    if (key === this.#truths) return;
-    this.#truths = key;
-    byId('labels').replaceChildren(...truths.map(([text, truth]) =>
-      make('button', {type: 'button', onclick: () => this.#send(truth)}, text)));
+    const texts = truths.map(({label}) => label ?? t('notADigit'));
+    const names = truths.map(({label}) => (label === undefined ? t('itIsNoDigit') : t('itIsA', {label})));
+    if (this.#names === names.join('\n')) return;
+    this.#names = names.join('\n');
+    this.#truths = truths;
+    byId('labels').replaceChildren(...truths.map((truth, i) =>
+      make('button', {type: 'button', 'aria-label': names[i], onclick: () => this.#send(truth)}, texts[i])));
+  }
+
+  // Marks what was answered and what was chosen, and says what came of it.
+  #show() {
+    const answer = this.#answer;
+    const {truth, words} = (answer && this.#said.get(answer)) ?? {};
+    this.#truths.forEach(({label}, i) => {
+      const button = byId('labels').children[i];
+      const noDigit = label === undefined;
+      const given = noDigit ? answer?.verdict === 'not_a_digit' : answer?.verdict !== 'not_a_digit' && answer?.label === label;
+      button.classList.toggle('given', given);
+      button.setAttribute('aria-pressed', !!truth && truth.label === label);
+    });
+    say('correct-notice', ...(words ?? [null]));
   }
 
   async #send(truth) {
     const answer = this.#answer;
-    const notice = byId('correct-notice');
-    notice.textContent = '…';
+    const tell = (chosen, ...words) => {
+      this.#said.set(answer, {truth: chosen, words});
+      if (answer === this.#answer) this.#show();
+    };
+    tell(truth, 'sending');
     const answered = answer.verdict === 'not_a_digit' ? {answered_not_a_digit: true} : {answered_label: answer.label};
-    let words;
     try {
       const image = await toBase64(this.#picture.bytes);
       const stored = await api.submitFeedback(answer.model, {image, version: answer.version, ...answered, ...truth});
-      words = t(stored.duplicate ? 'thanksAgain' : 'thanks', {id: stored.feedback.id});
+      tell(truth, stored.duplicate ? 'thanksAgain' : 'thanks', {id: stored.feedback.id});
     } catch (problem) {
-      words = t('failedBecause', {why: problem.message});
+      tell(null, 'failedBecause', {why: problem.message});
     }
-    if (answer === this.#answer) notice.textContent = words;
   }
 }

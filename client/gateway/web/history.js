@@ -14,6 +14,7 @@ export class History {
     byId('forget').addEventListener('click', () => {
       this.#entries = [];
       this.render();
+      byId('sheet').focus();  // the button is gone
     });
   }
 
@@ -27,6 +28,7 @@ export class History {
 
   render() {
     byId('past').hidden = this.#entries.length === 0;
+    const focused = [...byId('history').children].findIndex(item => item.contains(document.activeElement));
     byId('history').replaceChildren(...this.#entries.map(entry => {
       const {answer} = entry;
       const shown = answer.verdict === 'not_a_digit' ? '?' : answer.label;
@@ -36,5 +38,6 @@ export class History {
       return make('li', {}, make('button', {type: 'button', class: 'thumb', 'aria-label': name, title: name,
         onclick: () => this.#restore(entry)}, picture, make('span', {}, shown)));
     }));
+    byId('history').children[focused]?.firstElementChild.focus();
   }
 }

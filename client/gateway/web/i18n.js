@@ -1,8 +1,10 @@
 // The language of the page: chosen by the browser, switched by the reader, remembered.
+import {byId} from './dom.js';
 import {words} from './words.js';
 
 const KEY = 'digitd.language';
 const listeners = new Set();
+const notices = new Map();  // by the element's id: says it again
 let language = remembered() ?? (navigator.languages.find(l => /^(zh|en)\b/i.test(l)) ?? 'en').slice(0, 2).toLowerCase();
 
 function remembered() {
@@ -23,8 +25,19 @@ export const hasWords = key => key in words[language];
 
 export const locale = () => (language === 'zh' ? 'zh-CN' : 'en');
 
-export const percent = share =>
-  new Intl.NumberFormat(locale(), {style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1}).format(share);
+// "99.8%"; what is below 1 but would round to it is ">99.9%".
+export function percent(share) {
+  const digits = {style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1};
+  const nearly = share < 1 && share >= 0.9995;
+  return (nearly ? '>' : '') + new Intl.NumberFormat(locale(), digits).format(nearly ? 0.999 : share);
+}
+
+// Says words in the element of that id, and again in the other language after a switch; null: nothing.
+export function say(id, key, values) {
+  const speak = () => (byId(id).textContent = key ? t(key, values) : '');
+  notices.set(id, speak);
+  speak();
+}
 
 // Calls `listener` now and after each switch.
 export function onLanguage(listener) {
@@ -39,7 +52,7 @@ export function switchLanguage() {
   } catch {
     // Not remembered, then.
   }
-  for (const listener of listeners) listener();
+  for (const listener of [...listeners, ...notices.values()]) listener();
 }
 
 // Fills what data-t (text) and data-t-label (accessible name) ask for below `root`.

@@ -183,7 +183,10 @@ export class Pad {
     if (bitmap) {
       const shrink = Math.min(SHEET / bitmap.width, SHEET / bitmap.height);
       const [width, height] = [bitmap.width * shrink, bitmap.height * shrink];
-      context.drawImage(bitmap, (SHEET - width) / 2, (SHEET - height) / 2, width, height);
+      const box = [(SHEET - width) / 2, (SHEET - height) / 2, width, height];
+      context.fillStyle = '#fff';  // black on nothing is seen by night, too
+      context.fillRect(...box);
+      context.drawImage(bitmap, ...box);
     }
     drawStrokes(context, this.#drawing.strokes, colours.color);
     if (this.#cursor) this.#paintCursor(context, colours.getPropertyValue('--accent'));

@@ -1,26 +1,42 @@
 // Pictures from outside: opened, dropped or pasted.
 import {byId} from './dom.js';
-import {t} from './i18n.js';
+import {say} from './i18n.js';
 
 // As digitd's own limit.
 const MAX_BYTES = 12 * 1024 * 1024;
 
-// {bytes, type, name, bitmap} of a file; bitmap null: the browser cannot show it, the server may still read it.
+// {bytes, type, name, onDisk, bitmap} of a file; onDisk: the reader has it under that name; bitmap null: the browser cannot show it, the server may still read it.
 // `tooLarge` in place of bytes: beyond the limit, not read.
-export async function readPicture(file, name = file.name) {
-  if (file.size > MAX_BYTES) return {bytes: null, tooLarge: true, type: '', name, bitmap: null};
+export async function readPicture(file, {name = file.name, onDisk = false} = {}) {
+  if (file.size > MAX_BYTES) return {bytes: null, tooLarge: true, type: '', name, onDisk, bitmap: null};
   const bytes = new Uint8Array(await file.arrayBuffer());
   const bitmap = await createImageBitmap(file).catch(() => null);
   const type = /^image\/[\w.+-]+$/.test(file.type) ? file.type : 'application/octet-stream';
-  return {bytes, type, name, bitmap};
+  return {bytes, type, name, onDisk, bitmap};
 }
 
-// take(file) gets one file at a time; say(text) what is to be said about it.
-export function acceptPictures({take, say}) {
-  const accept = files => {
-    if (files.length === 0) return say(t('noPicture'));
-    say(files.length > 1 ? t('onePicture', {name: files[0].name, n: files.length - 1}) : '');
-    return take(files[0]);
+// The picture as a JPEG file of at most `maxBytes`; null: the browser cannot show it.
+export async function shrink({bitmap}, maxBytes) {
+  for (let side = 640; bitmap && side >= 80; side /= 2) {
+    const scale = Math.min(1, side / Math.max(bitmap.width, bitmap.height));
+    const [width, height] = [bitmap.width, bitmap.height].map(length => Math.max(1, Math.round(length * scale)));
+    const canvas = Object.assign(document.createElement('canvas'), {width, height});
+    const context = canvas.getContext('2d', {alpha: false});
+    context.fillStyle = '#fff';
+    context.fillRect(0, 0, width, height);
+    context.drawImage(bitmap, 0, 0, width, height);
+    const blob = await new Promise(done => canvas.toBlob(done, 'image/jpeg', 0.85));
+    if (blob?.size <= maxBytes) return {bytes: new Uint8Array(await blob.arrayBuffer()), type: blob.type};
+  }
+  return null;
+}
+
+// take(file, {onDisk}) gets one file at a time.
+export function acceptPictures(take) {
+  const accept = (files, onDisk = true) => {
+    if (files.length === 0) return say('notice', 'noPicture');
+    say('notice', files.length > 1 ? 'onePicture' : null, {name: files[0].name, n: files.length - 1});
+    return take(files[0], {onDisk});
   };
   byId('open').addEventListener('change', event => {
     const files = [...event.target.files];
@@ -30,9 +46,10 @@ export function acceptPictures({take, say}) {
   let depth = 0;  // dragenter and dragleave come for every element on the way
   const mark = () => document.body.classList.toggle('dropping', depth > 0);
   const drag = (name, act) => addEventListener(name, event => {
-    if (byId('draw').hidden || ![...(event.dataTransfer?.types ?? [])].includes('Files')) return;
-    event.preventDefault();
-    act(event);
+    if (!event.dataTransfer?.types.includes('Files')) return;
+    event.preventDefault();  // anywhere, or the browser leaves the page for the file
+    if (byId('draw').hidden) event.dataTransfer.dropEffect = 'none';
+    else act(event);
     mark();
   });
   drag('dragenter', () => ++depth);
@@ -42,8 +59,13 @@ export function acceptPictures({take, say}) {
     depth = 0;
     accept([...event.dataTransfer.files]);
   });
+  let middle = false;  // the middle button, which pastes on Linux and is easily pressed for nothing
+  addEventListener('pointerdown', event => (middle = event.button === 1), true);
+  addEventListener('keydown', () => (middle = false), true);
   addEventListener('paste', event => {
     if (byId('draw').hidden || event.target.matches?.('input, textarea')) return;
-    accept([...(event.clipboardData?.files ?? [])]);
+    const {files = [], types = []} = event.clipboardData ?? {};
+    const meant = files.length > 0 || (!middle && !types.some(type => type.startsWith('text/')));
+    if (meant) accept([...files], false);
   });
 }

@@ -36,9 +36,9 @@ export class Result {
     this.#labels = labels;
     this.#rows = labels.map(label => {
       const fill = make('span', {class: 'fill'});
-      const share = make('td', {class: 'share'});
+      const share = make('span', {class: 'share'});
       const row = make('tr', {}, make('th', {scope: 'row'}, label),
-        make('td', {'aria-hidden': 'true'}, make('span', {class: 'track'}, fill)), share);
+        make('td', {}, make('div', {class: 'bar'}, make('span', {class: 'track'}, fill), share)));
       return {row, fill, share};
     });
     byId('bars').replaceChildren(...this.#rows.map(({row}) => row));

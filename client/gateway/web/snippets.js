@@ -1,24 +1,29 @@
 // "Copy as ...": commands for a shell that ask the same again.
 import {recognizePath} from './api.js';
 import {byId} from './dom.js';
-import {t} from './i18n.js';
+import {say} from './i18n.js';
 import {toBase64} from './ink.js';
+import {shrink} from './pictures.js';
+
+// As much of a picture as goes into a command; larger ones are made smaller.
+const MAX_BYTES_INSIDE = 48 * 1024;
 
 const quote = text => `'${text.replaceAll("'", `'\\''`)}'`;
 
-// What a person drew travels inside the command; a file of theirs is named.
-async function withPicture(picture, toFile) {
-  if (picture.name) return toFile(quote(picture.name));
-  const lines = (await toBase64(picture.bytes)).replace(/.{76}/g, '$&\n');
-  return `base64 -d <<'END' | ${toFile('-')}\n${lines}\nEND\n`;
-}
-
+// command(file, {type, model}) for a file that is quoted already, '-': the standard input.
 const commands = {
-  curl: (picture, model) => withPicture(picture, file => `curl -sS -H ${quote(`Content-Type: ${picture.type}`)} ` +
-    `--data-binary @${file} ${quote(`${location.origin}${recognizePath(model)}`)}`),
-  digitctl: (picture, model) => withPicture(picture, file => `digitctl recognize ${file} -o json` +
-    (model ? ` --model ${quote(model)}` : '')),
+  curl: (file, {type, model}) => `curl -sS -H ${quote(`Content-Type: ${type}`)} --data-binary @${file} ` +
+    quote(`${location.origin}${recognizePath(model)}`),
+  digitctl: (file, {model}) => `digitctl recognize ${file} -o json --model ${quote(model)}`,
 };
+
+// A file of a person's own is named. What was drawn, photographed or pasted travels inside the command.
+async function write(command, picture, model) {
+  const {type, name, onDisk} = picture;
+  if (onDisk) return command(quote(name.startsWith('-') ? `./${name}` : name), {type, model});
+  const lines = (await toBase64(picture.bytes)).replace(/.{76}/g, '$&\n');
+  return `base64 -d <<'END' | ${command('-', {type, model})}\n${lines}\nEND\n`;
+}
 
 // Clipboard access needs HTTPS or this computer; elsewhere the old way still works.
 async function copy(text) {
@@ -37,12 +42,13 @@ export function offerSnippets(current) {
   for (const [name, command] of Object.entries(commands)) {
     byId(`copy-${name}`).addEventListener('click', async event => {
       const {picture, model} = current();
-      const notice = byId('copy-notice');
+      const fits = picture.onDisk || picture.bytes.length <= MAX_BYTES_INSIDE;
       try {
-        await copy(await command(picture, model));
-        notice.textContent = t('copied');
+        const sent = fits ? picture : await shrink(picture, MAX_BYTES_INSIDE);
+        if (sent) await copy(await write(command, sent, model));
+        say('copy-notice', !sent ? 'tooLargeToCopy' : fits ? 'copied' : 'copiedSmaller');
       } catch {
-        notice.textContent = t('notCopied');
+        say('copy-notice', 'notCopied');
       }
       event.target.focus();
     });
