@@ -108,12 +108,27 @@ test('between one column and two nothing leaves its column', async t => {
       for (const width of [831, 833, 836, 840, 900]) {
         await page.setViewportSize({width, height: 900});
         const [result, ...parts] = await sides(page);
-        for (const {name, right} of parts) assert.ok(right <= result.right + 0.5 && right <= width - 16, `${name} at ${width}: ${right}`);
+        for (const {name, right} of parts) assert.ok(right <= Math.min(result.right + 0.5, width - 16), `${name} at ${width}: ${right}`);
         await assertNothingSticksOut(page);
       }
     }
     await page.setViewportSize({width: 836, height: 900});
     await shoot(page, `narrow-desk-${locale.slice(0, 2)}`);
+  }
+});
+
+test('thanks for a correction push nothing away, and what was chosen is seen', async t => {
+  for (const [name, options] of [['phone', {...PHONE, viewport: {width: 390, height: 844}, colorScheme: 'dark'}], ['desk', DESK]]) {
+    const page = await openPage(t, browser, gateway.url, {...options, locale: 'zh-CN'});
+    await drawWithMouse(page, generated(3, 0));
+    await outcome(page);
+    const top = () => page.evaluate(() => document.getElementById('history').getBoundingClientRect().top + scrollY);
+    const before = await top();
+    await page.locator('#labels button').nth(5).click();
+    await page.waitForFunction(() => document.getElementById('correct-notice').textContent.includes('号'));
+    assert.equal(await top(), before);
+    await shoot(page, `${name}-corrected`);
+    await assertAccessible(page);
   }
 });
 

@@ -37,9 +37,8 @@ export class Feedback {
     const {truth, words} = (answer && this.#said.get(answer)) ?? {};
     this.#truths.forEach(({label}, i) => {
       const button = byId('labels').children[i];
-      const noDigit = label === undefined;
-      const given = noDigit ? answer?.verdict === 'not_a_digit' : answer?.verdict !== 'not_a_digit' && answer?.label === label;
-      button.classList.toggle('given', given);
+      const given = answer?.verdict === 'not_a_digit' ? undefined : answer?.label;
+      button.classList.toggle('given', !!answer && label === given);
       button.setAttribute('aria-pressed', !!truth && truth.label === label);
     });
     say('correct-notice', ...(words ?? [null]));

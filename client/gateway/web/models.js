@@ -52,7 +52,7 @@ export class Models {
   // One label for each of the answer's probabilities; null: those of its version are not known, or another server's.
   labelsOf({model, version, label, probabilities}) {
     const labels = this.#labels.get(key(model, version)) ?? [];
-    const fit = labels.length === probabilities.length && probabilities[labels.indexOf(label)] === Math.max(...probabilities);
-    return fit ? labels : null;
+    const likeliest = labels[probabilities.indexOf(Math.max(...probabilities))];
+    return labels.length === probabilities.length && likeliest === label ? labels : null;
   }
 }

@@ -5,7 +5,8 @@ import {say} from './i18n.js';
 // As digitd's own limit.
 const MAX_BYTES = 12 * 1024 * 1024;
 
-// {bytes, type, name, onDisk, bitmap} of a file; onDisk: the reader has it under that name; bitmap null: the browser cannot show it, the server may still read it.
+// {bytes, type, name, onDisk, bitmap} of a file; onDisk: the reader has it under that name; bitmap null: the browser
+// cannot show it, the server may still read it.
 // `tooLarge` in place of bytes: beyond the limit, not read.
 export async function readPicture(file, {name = file.name, onDisk = false} = {}) {
   if (file.size > MAX_BYTES) return {bytes: null, tooLarge: true, type: '', name, onDisk, bitmap: null};

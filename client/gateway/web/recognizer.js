@@ -9,7 +9,8 @@ const SLOW_MS = 300;
 const LONGEST_WAIT_S = 30;
 
 // send(job, signal) -> answer, throws Problem. show(state, details) is told what there is to see:
-//   'working'; 'answer' {answer, job, milliseconds}; 'overload' {seconds}, every second; 'offline'; 'error' {problem, job}.
+//   'working'; 'answer' {answer, job, milliseconds}; 'overload' {seconds}, every second; 'offline';
+//   'error' {problem, job}.
 export class Recognizer {
   #send;
   #show;

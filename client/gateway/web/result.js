@@ -54,8 +54,9 @@ export class Result {
     return this.#labels;
   }
 
-  // state: a key of WORDS; 'answer' {answer with its labels, milliseconds}; 'overload' {seconds}; 'error' {problem}. `spoken`: readers of
-  // the live region hear it, which they do not while somebody draws, nor again while the same trouble lasts.
+  // state: a key of WORDS; 'answer' {answer with its labels, milliseconds}; 'overload' {seconds}; 'error' {problem}.
+  // `spoken`: readers of the live region hear it, which they do not while somebody draws, nor again while the same
+  // trouble lasts.
   show(state, details = {}, spoken = true) {
     const again = state === this.#state && ['overload', 'offline'].includes(state);
     this.#state = state;
