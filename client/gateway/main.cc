@@ -49,6 +49,7 @@ int Main(int argc, char** argv) {
       .limits = {.max_body_bytes = static_cast<size_t>(config.max_body_bytes)},
       .timeouts = {.head = config.head_timeout, .body = config.body_timeout, .idle = config.idle_timeout},
       .max_connections = config.max_connections,
+      .max_buffered_bytes = config.max_buffered_bytes,
       .drain_timeout = config.drain_timeout};
   absl::StatusOr<std::unique_ptr<HttpServer>> server = HttpServer::Start(
       std::move(options),
