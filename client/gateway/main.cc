@@ -1,4 +1,6 @@
 // digit-gateway: flags, signals, one HttpServer with the Api behind it.
+#include <malloc.h>
+
 #include <csignal>
 #include <cstdio>
 #include <string>
@@ -20,6 +22,7 @@ namespace {
 int Main(int argc, char** argv) {
   OpenStandardDescriptors();
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // Debian's Abseil has it on, and it is slow
+  mallopt(M_MMAP_THRESHOLD, 128 << 10);  // the memory of large bodies goes back to the system
   ParsedGatewayFlags flags = ParseGatewayFlags(argc, argv);
   if (flags.exit_code.has_value()) return *flags.exit_code;
   GatewayConfig& config = flags.config;

@@ -33,7 +33,7 @@ int RaiseDescriptorLimit(int max_connections) {
   ::setrlimit(RLIMIT_NOFILE, &limit);
   const rlim_t room = limit.rlim_max > 2 * kOthers ? limit.rlim_max - kOthers : limit.rlim_max / 2;
   if (room >= static_cast<rlim_t>(max_connections)) return max_connections;
-  LogWarn("fewer connections than were asked for: each is a descriptor (ulimit -n)",
+  LogInfo("fewer connections than were asked for: each is a descriptor (ulimit -n)",
           {{"connections", room}, {"asked", max_connections}});
   return static_cast<int>(room);
 }
