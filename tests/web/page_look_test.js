@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import {statSync} from 'node:fs';
 import {test} from 'node:test';
-import {assertAccessible, assertNothingSticksOut, drawWithMouse, openPage, outcome, quiet, startBrowser, waitForAnswer,
-  waitForState} from './browser.js';
+import {assertAccessible, assertNothingSticksOut, drawWithMouse, drawWithTouch, openPage, outcome, quiet, startBrowser,
+  waitForAnswer, waitForState} from './browser.js';
 import {generated, star, traced} from './digits.js';
 import {MODEL, ROOT, SHOTS, startBoth, startDaemon, startGateway, wholeFile} from './programs.js';
 
@@ -130,6 +130,17 @@ test('thanks for a correction push nothing away, and what was chosen is seen', a
     await shoot(page, `${name}-corrected`);
     await assertAccessible(page);
   }
+});
+
+test('a button that a finger has touched does not stay coloured', async t => {
+  const page = await openPage(t, browser, gateway.url, PHONE);
+  await drawWithTouch(page, generated(4, 0));  // of two strokes, so that undo stays enabled
+  await outcome(page);
+  const colour = name => page.evaluate(name => getComputedStyle(document.getElementById(name)).borderColor, name);
+  await page.tap('#undo');
+  await page.waitForFunction(() => document.getAnimations().length === 0);
+  assert.equal(await page.locator('#undo').isEnabled(), true);
+  assert.equal(await colour('undo'), await colour('camera'));
 });
 
 test('on low windows the sheet is lower than the window', async t => {
