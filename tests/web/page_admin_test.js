@@ -58,6 +58,8 @@ test('training is followed live, goes live and is rolled back', async t => {
     const live = document.querySelector('.versions .badge[data-state=MODEL_STATE_LIVE]');
     return live && live.previousElementSibling.textContent !== before;
   }, before);
+  assert.match(await page.locator('.training .facts').last().textContent(), /^Version \d+ · Compared: \d/);
+  assert.match(await page.locator('.training .facts [lang=en]').textContent(), /^\d.* agreement/);
   await assertAccessible(page);
   await page.screenshot({path: `${SHOTS}/admin-trained.png`, fullPage: true});
 
@@ -153,12 +155,14 @@ test('without a daemon the admin tab says so in its own words, and goes on by it
   await page.click('#tab-admin');
   const lost = page.locator('#admin .notice', {hasText: /^连接不到服务器。本页会不断重试，恢复后自动继续。$/});
   await lost.nth(2).waitFor();  // in each section
+  await page.waitForSelector('#status[data-state=offline]');
   assert.doesNotMatch(await page.locator('#admin').innerText(), /digitd|还没有训练过|没有待审核/);
   await page.screenshot({path: `${SHOTS}/admin-offline.png`, fullPage: true});
   await startDaemon(t, {state, listen: daemon.address});
   await page.waitForSelector('#admin .models article');
   await page.waitForSelector('.trainings >> text=还没有训练过');
   await page.waitForSelector('.reviews >> text=没有待审核的更正');
+  await page.waitForSelector('#status[data-state=online]');
   assert.equal(await lost.count(), 0);
   await quiet(page, /status of 50[234]/);
 });
@@ -214,6 +218,7 @@ test('the token is asked for in the page\'s words, opens every section at once a
   await page.click('#language');
   await page.fill('#token', '令牌');
   await page.waitForSelector('#token[aria-invalid=true]');
+  await assertAccessible(page);
   await notice(page, /^An admin token is made of printable ASCII/);
   assert.match(await page.locator('#token-hint').textContent(), /printable ASCII/);
   await page.fill('#token', 'not-the-token');

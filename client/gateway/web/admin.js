@@ -24,7 +24,7 @@ export class Admin {
     'aria-describedby': 'token-hint', oninput: () => this.#takeToken(TYPED_MS)});
   #tokenHint = make('p', {id: 'token-hint', class: 'hint', role: 'status'});
 
-  // `changed` is called when what is live may have changed.
+  // `changed` is called when what is live may have changed, also to nothing.
   constructor(root, changed) {
     this.#root = root;
     this.#changed = changed;
@@ -71,6 +71,7 @@ export class Admin {
       this.#renderModels();
     } catch (problem) {
       this.#modelNotice.lost(problem);
+      if (problem.offline) this.#changed();  // the page's status should know
     }
     await this.#trainings.refresh(this.#models);
   }
@@ -165,7 +166,7 @@ export class Admin {
   }
 }
 
-const gate = answer => (answer.gate ? [' ', fromServer(answer.gate)] : []);
+const gate = answer => (answer.gate ? [' ', t('gate'), fromServer(answer.gate)] : []);
 
 function versionView(version) {
   const facts = version.accuracy.map(a => `${percent(a.accuracy)} ${a.set}`);

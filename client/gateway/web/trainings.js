@@ -196,9 +196,9 @@ class TrainingView {
     if (progress?.steps) this.#bar.value = (progress.epoch - 1 + progress.step / progress.steps) / progress.epochs;
     else this.#bar.removeAttribute('value');
     this.#facts.textContent = factsOf(training).join(' · ');
-    const outcome = [training.version && t('cameOut', {version: training.version}),
-      training.gate && fromServer(training.gate), training.error && fromServer(training.error)].filter(Boolean);
-    this.#outcome.replaceChildren(...outcome.flatMap((part, i) => (i ? [' · ', part] : [part])));
+    const outcome = [training.version && [t('cameOut', {version: training.version})],
+      training.gate && [t('gate'), fromServer(training.gate)], training.error && [fromServer(training.error)]].filter(Boolean);
+    this.#outcome.replaceChildren(...outcome.flatMap((part, i) => (i ? [' · ', ...part] : part)));
     this.#notice.render();
     this.#chart.replaceChildren(...(training.epochs?.length > 0
       ? [make('p', {class: 'hint'}, t('chart')), accuracyChart(training.epochs, progress?.epochs ?? 0)] : []));
