@@ -8,8 +8,9 @@
 namespace digit {
 namespace {
 
-// Counts the members of all objects as they are written; a json::value keeps the last one of each name.
-struct MemberCounter {
+// Counts what is written: the values, and the members of all objects, of which a json::value keeps the last one of each
+// name.
+struct Counter {
   static constexpr size_t max_object_size = ~size_t{0};
   static constexpr size_t max_array_size = ~size_t{0};
   static constexpr size_t max_key_size = ~size_t{0};
@@ -17,28 +18,36 @@ struct MemberCounter {
   using Error = json::error_code&;
   using Text = json::string_view;
 
+  bool on_document_begin(Error) { return true; }
+  bool on_document_end(Error) { return true; }
+  bool on_object_begin(Error error) { return CountValue(error); }
   bool on_object_end(size_t size, Error) {
     members += size;
     return true;
   }
-  bool on_document_begin(Error) { return true; }
-  bool on_document_end(Error) { return true; }
-  bool on_object_begin(Error) { return true; }
-  bool on_array_begin(Error) { return true; }
+  bool on_array_begin(Error error) { return CountValue(error); }
   bool on_array_end(size_t, Error) { return true; }
   bool on_key_part(Text, size_t, Error) { return true; }
   bool on_key(Text, size_t, Error) { return true; }
   bool on_string_part(Text, size_t, Error) { return true; }
-  bool on_string(Text, size_t, Error) { return true; }
+  bool on_string(Text, size_t, Error error) { return CountValue(error); }
   bool on_number_part(Text, Error) { return true; }
-  bool on_int64(int64_t, Text, Error) { return true; }
-  bool on_uint64(uint64_t, Text, Error) { return true; }
-  bool on_double(double, Text, Error) { return true; }
-  bool on_bool(bool, Error) { return true; }
-  bool on_null(Error) { return true; }
+  bool on_int64(int64_t, Text, Error error) { return CountValue(error); }
+  bool on_uint64(uint64_t, Text, Error error) { return CountValue(error); }
+  bool on_double(double, Text, Error error) { return CountValue(error); }
+  bool on_bool(bool, Error error) { return CountValue(error); }
+  bool on_null(Error error) { return CountValue(error); }
   bool on_comment_part(Text, Error) { return true; }
   bool on_comment(Text, Error) { return true; }
 
+  bool CountValue(Error error) {
+    if (++values <= max_values) return true;
+    error = json::error::array_too_large;  // what it is called does not matter: `values` says it
+    return false;
+  }
+
+  size_t max_values = 0;
+  size_t values = 0;
   size_t members = 0;
 };
 
@@ -55,12 +64,16 @@ size_t Members(const json::value& value) {
 
 }  // namespace
 
-absl::StatusOr<json::value> ParseJson(absl::string_view text, absl::string_view what) {
+absl::StatusOr<json::value> ParseJson(absl::string_view text, absl::string_view what, int max_values) {
   json::error_code error;
+  json::basic_parser<Counter> written{json::parse_options()};
+  written.handler().max_values = static_cast<size_t>(max_values);
+  written.write_some(false, text.data(), text.size(), error);
+  if (written.handler().values > written.handler().max_values) {
+    return absl::InvalidArgumentError(absl::StrCat(what, " has more than ", max_values, " values"));
+  }
   json::value value = json::parse(json::string_view(text.data(), text.size()), error);
   if (error) return absl::InvalidArgumentError(absl::StrCat(what, " is not valid JSON: ", error.message()));
-  json::basic_parser<MemberCounter> written{json::parse_options()};
-  written.write_some(false, text.data(), text.size(), error);
   if (written.handler().members != Members(value)) {
     return absl::InvalidArgumentError(absl::StrCat(what, " has a name twice in one object"));
   }

@@ -10,8 +10,12 @@ namespace digit {
 
 namespace json = boost::json;
 
-// INVALID_ARGUMENT with `what` ("model.json of 'mnist.pt'") for text that is no JSON, nested deeper than 32, or has a
-// name twice in one object, which two programs could read in two ways.
-absl::StatusOr<json::value> ParseJson(absl::string_view text, absl::string_view what);
+// More than any file of ours or a tensor of 1,024 images has. A value takes 16 bytes of memory, but only two of text.
+inline constexpr int kMaxJsonValues = 1'000'000;
+
+// INVALID_ARGUMENT with `what` ("model.json of 'mnist.pt'") for text that is no JSON, nested deeper than 32, has more
+// values (numbers, texts, lists and so on) than `max_values`, or has a name twice in one object, which two programs
+// could read in two ways. Nothing is stored before that is known.
+absl::StatusOr<json::value> ParseJson(absl::string_view text, absl::string_view what, int max_values = kMaxJsonValues);
 
 }  // namespace digit

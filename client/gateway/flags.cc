@@ -1,8 +1,10 @@
 #include "client/gateway/flags.h"
 
 #include <CLI/CLI.hpp>
+#include <limits>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "base/build_info.h"
@@ -21,7 +23,7 @@ Examples:
 
 constexpr char kFooter[] = R"(
 Every flag can also be set in the environment (DIGIT_GATEWAY_LISTEN for --listen). SIGTERM and SIGINT finish what was
-accepted, then exit 0. On an address that is not loopback, admin routes want the admin token of digitd.
+accepted, then exit 0; a second one ends the process at once. On an address that is not loopback, admin routes want the admin token of digitd.
 
 Exit codes: 0 stopped or nothing to do, 2 wrong flags, 4 the address is taken.)";
 
@@ -37,6 +39,14 @@ void AddDuration(CLI::App* app, const std::string& name, absl::Duration* value, 
       ->type_name("DURATION");
 }
 
+// What a browser's header Origin never is; empty: it may be.
+std::string WrongOrigin(const std::string& origin) {
+  const size_t scheme = origin.find("://");
+  const bool fits = (absl::StartsWith(origin, "http://") || absl::StartsWith(origin, "https://")) &&
+                    scheme + 3 < origin.size() && origin.find_first_of("/*?#, ", scheme + 3) == std::string::npos;
+  return fits ? "" : "'" + origin + "' is no origin such as https://a.example:8443 (no path, no *)";
+}
+
 void AddOptions(CLI::App* app, GatewayConfig* config) {
   app->option_defaults()->always_capture_default();
   app->add_option("--listen", config->listen, "Address to serve on; port 0 picks one and says it")
@@ -47,22 +57,31 @@ void AddOptions(CLI::App* app, GatewayConfig* config) {
       ->check(CLI::Range(0, 256))
       ->type_name("N");
   AddDuration(app, "--timeout", &config->timeout, "How long digitd may take to answer");
-  app->add_option(
-         "--allow-host", config->hosts,
-         "Name by which this gateway may be called, may be repeated; default: on a loopback address localhost, "
-         "else any")
+  app->add_option("--allow-host", config->hosts,
+                  "Name by which this gateway may be called, may be repeated (in the environment: with commas); "
+                  "default: on a loopback address localhost, "
+                  "else any")
       ->type_name("HOST")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->delimiter(',')
+      ->check([](const std::string& host) { return host.empty() ? std::string("the name is empty") : std::string(); });
   app->add_option("--allow-origin", config->origins,
-                  "Web pages of this origin may ask (CORS), may be repeated: https://a.example; default: only our own")
+                  "Web pages of this origin may ask (CORS), may be repeated (or with commas): https://a.example; "
+                  "default: only our own")
       ->type_name("ORIGIN")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->delimiter(',')
+      ->check(WrongOrigin);
   app->add_option("--max-connections", config->max_connections,
                   "Beyond it the connection whose client has sent nothing for longest is closed")
       ->check(CLI::Range(1, 1'000'000))
       ->type_name("N");
   app->add_option("--max-body-bytes", config->max_body_bytes, "Size of one request's body")
       ->check(CLI::Range(1, 1 << 30))
+      ->type_name("BYTES");
+  app->add_option("--max-buffered-bytes", config->max_buffered_bytes,
+                  "Of all bodies that are being received or answered; beyond it: 503")
+      ->check(CLI::Range(1, std::numeric_limits<int>::max()))
       ->type_name("BYTES");
   AddDuration(app, "--head-timeout", &config->head_timeout, "How long a request's header may take to arrive");
   AddDuration(app, "--body-timeout", &config->body_timeout, "The same of its body");

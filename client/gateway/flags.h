@@ -24,6 +24,7 @@ struct GatewayConfig {
   std::vector<std::string> hosts, origins;
   int max_connections = 20'000;
   int max_body_bytes = 15 << 20;
+  int max_buffered_bytes = 256 << 20;
   absl::Duration drain_timeout = absl::Seconds(20);
   std::string log_level = "info";
   bool access_log = false;

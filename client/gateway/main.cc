@@ -1,4 +1,6 @@
 // digit-gateway: flags, signals, one HttpServer with the Api behind it.
+#include <malloc.h>
+
 #include <csignal>
 #include <cstdio>
 #include <string>
@@ -20,6 +22,7 @@ namespace {
 int Main(int argc, char** argv) {
   OpenStandardDescriptors();
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);  // Debian's Abseil has it on, and it is slow
+  mallopt(M_MMAP_THRESHOLD, 128 << 10);  // the memory of large bodies goes back to the system
   ParsedGatewayFlags flags = ParseGatewayFlags(argc, argv);
   if (flags.exit_code.has_value()) return *flags.exit_code;
   GatewayConfig& config = flags.config;
@@ -49,6 +52,7 @@ int Main(int argc, char** argv) {
       .limits = {.max_body_bytes = static_cast<size_t>(config.max_body_bytes)},
       .timeouts = {.head = config.head_timeout, .body = config.body_timeout, .idle = config.idle_timeout},
       .max_connections = config.max_connections,
+      .max_buffered_bytes = config.max_buffered_bytes,
       .drain_timeout = config.drain_timeout};
   absl::StatusOr<std::unique_ptr<HttpServer>> server = HttpServer::Start(
       std::move(options),

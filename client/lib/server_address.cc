@@ -62,7 +62,7 @@ absl::StatusOr<std::vector<std::string>> ResolveServers(const std::string& text)
 }
 
 bool IsLoopback(absl::string_view host) {
-  if (host == "localhost" || host == "::1") return true;
+  if (absl::EqualsIgnoreCase(host, "localhost") || host == "::1") return true;
   return absl::StartsWith(host, "127.") && host.find_first_not_of("0123456789.") == absl::string_view::npos;
 }
 

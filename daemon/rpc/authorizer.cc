@@ -87,7 +87,7 @@ absl::Status Authorizer::Check(absl::string_view method, absl::string_view sent,
   }
   if (sent.empty()) {
     return absl::UnauthenticatedError(
-        absl::StrCat(method, " is for admins: send the token as metadata, authorization: Bearer TOKEN"));
+        absl::StrCat(method, " is for admins: send the token as authorization: Bearer TOKEN"));
   }
   constexpr absl::string_view kScheme = "Bearer ";  // in whatever case: RFC 9110, 11.1
   if (!absl::StartsWithIgnoreCase(sent, kScheme) || !SameSecret(sent.substr(kScheme.size()), options_.admin_token)) {

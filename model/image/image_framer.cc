@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/plain_png.h"
 #include "base/status.h"
 #include "model/image/area_scale.h"
 #include "model/image/image_decoder.h"
@@ -74,15 +75,12 @@ ImageProblem ProblemOf(const absl::Status& status) {
 
 }  // namespace
 
-bool IsSoonFramed(absl::string_view s) {
-  constexpr absl::string_view kBegin("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x1c\0\0\0\x1c\x8\0\0\0\0", 29);
-  constexpr absl::string_view kEnd("\0\0\0\0IEND", 8);
-  constexpr size_t kMaxBytes = 1024, kIdatAt = 33, kOverhead = 57;  // signature, three heads and three CRCs
-  if (s.size() < kOverhead || s.size() > kMaxBytes || !absl::StartsWith(s, kBegin)) return false;
-  const size_t idat_size = s.size() - kOverhead;  // below 64 KiB
-  const char size[] = {0, 0, static_cast<char>(idat_size >> 8), static_cast<char>(idat_size)};
-  return s.substr(kIdatAt, 4) == absl::string_view(size, 4) && s.substr(kIdatAt + 4, 4) == "IDAT" &&
-         s.substr(s.size() - 12, 8) == kEnd;
+bool IsSoonFramed(absl::string_view file_bytes) {
+  constexpr size_t kMaxBytes = 1024;
+  if (file_bytes.size() > kMaxBytes) return false;
+  const std::optional<PlainPng> png = ReadPlainPng(file_bytes);
+  return png.has_value() && png->width == kImageSide && png->height == kImageSide && png->bit_depth == 8 &&
+         png->colour_type == 0;
 }
 
 FramedImage FrameImage(absl::string_view file_bytes, Framing framing, const ImageLimits& limits) {

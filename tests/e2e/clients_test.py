@@ -50,6 +50,9 @@ class ClientsTest(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (1, ""))
         done = run(*command, f"{IMAGES}/seven.png", env=self.environment)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
+        done = run(*command, "no-such.png", env=self.environment)  # said in a line, without a stack trace
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout + done.stderr, r"^.*no-such\.png.*\n$")
 
     def test_shell(self):
         self.recognises(f"{EXAMPLES}/recognize.sh")

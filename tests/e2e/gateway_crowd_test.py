@@ -106,6 +106,22 @@ class SlowTest(CrowdTest):
                     self.assertLess(at, len(WHOLE) - 2)
         self.undisturbed(other, "a byte now and then")
 
+    def test_bodies_that_are_kept_waiting_have_a_bound_together(self):
+        gateway = self.start("--max-buffered-bytes", "1000000")
+        head = f"POST {RECOGNIZE} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 600000\r\n\r\n".encode()
+        first, second = gateway.connect(), gateway.connect()
+        for connection in (first, second):
+            connection.send(head + bytes(599_000))
+        ready = select.select([first.socket, second.socket], [], [], 60)[0]
+        answer = (first if first.socket in ready else second).answer()
+        problem(self, answer, 503, "too many large bodies")
+        self.assertEqual(answer.headers["retry-after"], "1")
+        for connection in (first, second):
+            connection.close()
+        with gateway.connect() as third:  # what they held is free again
+            third.send(head + bytes(600_000))
+            problem(self, third.answer(), 400, "not an image file")
+
     def test_who_does_not_read_holds_up_only_itself(self):
         gateway = self.start()
         deaf = gateway.connect()

@@ -86,7 +86,7 @@ class VersionsTest(ServedModelTest):
 class TrainingsTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        folder = cls.enterClassContext(tempfile.TemporaryDirectory())
+        cls.folder = folder = cls.enterClassContext(tempfile.TemporaryDirectory())
         write_part("data/mnist", f"{folder}/part", "train", 1000)
         cls.daemon = cls.enterClassContext(
             Daemon("--model", MODEL, "--watch", "false", "--data-dir", folder, "--metrics-listen", "127.0.0.1:0"))
@@ -206,6 +206,15 @@ class TrainingsTest(unittest.TestCase):
         with Gateway(self.daemon.address) as self.gateway:
             self.assertIn(self.state(training), ("TRAINING_STATE_QUEUED", "TRAINING_STATE_RUNNING"))
             self.gateway.post(f"/v1/trainings/{training}:cancel", {})
+
+    def test_a_daemon_that_is_lost_is_said_in_the_events(self):
+        with Daemon("--model", MODEL, "--watch", "false", "--data-dir", self.folder) as daemon:
+            with Gateway(daemon.address) as self.gateway, self.gateway.connect() as connection:
+                self.watch(connection, self.begin(epochs=1000))
+                self.event(connection)
+                daemon.process.kill()
+                rest = connection.read.read()
+        self.assertRegex(rest, rb'event: problem\ndata: {.*"status":503,')
 
     def test_what_cannot_be_trained_or_is_not_there_says_why(self):
         for asked, status, words in [({"data_set": "letters"}, 404, "letters"), ({"data_set": "../x"}, 400, "data_set"),

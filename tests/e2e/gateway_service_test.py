@@ -160,7 +160,7 @@ class StopTest(unittest.TestCase):
 
     def test_what_is_under_way_is_answered_and_idle_connections_end(self):
         with start() as daemon, Gateway(daemon.address) as gateway:
-            new, used, half, answering, shared = (gateway.connect() for _ in range(5))
+            new, used, half, answering, shared, late = (gateway.connect() for _ in range(6))
             self.assertEqual(used.ask("GET", "/healthz").headers.get("connection"), None)
             self.assertEqual(half.ask("GET", "/healthz").status, 200)
             asked = request("localhost", "POST", RECOGNIZE, SEVEN)
@@ -170,6 +170,10 @@ class StopTest(unittest.TestCase):
             half.send(request("localhost", "GET", "/healthz") + asked[:-50])
             self.assertEqual(half.answer().status, 200)
             gateway.process.send_signal(signal.SIGTERM)
+            answer = late.ask("GET", "/healthz")
+            while not answer.closed:  # none of those on their way is cut off
+                answer = late.ask("GET", "/healthz")
+            self.assertEqual(answer.status, 200)
             for idle in (new, used):
                 self.assertTrue(idle.ended())
             with self.assertRaises(ConnectionError):
@@ -184,7 +188,7 @@ class StopTest(unittest.TestCase):
             self.assertEqual(gateway.wait(), 0)
             self.assertIn("stopping signal=SIGTERM", "".join(gateway.log))
             self.assertRegex(gateway.log[-1], r" stopped$")
-            for connection in (new, used, half, answering, shared):
+            for connection in (new, used, half, answering, shared, late):
                 connection.close()
 
     def test_sigint_stops_it_as_well(self):

@@ -102,6 +102,10 @@ class RecognizeTest(GatewayTest):
         self.assertEqual((answer.headers["content-type"], answer.body), ("text/plain; charset=utf-8", b"7\n"))
         self.assertEqual(self.recognize({"images": [text(SEVEN), text(TWO)]}, plain).body, b"7\n2\n")
         problem(self, self.gateway.post(RECOGNIZE, BLANK, plain), 422)
+        for accept, kind in [("TEXT/plain; charset=utf-8", "text/plain"), ("text/html, text/plain;q=0.5", "text/plain"),
+                             ("text/plain;q=0.1, application/json", "application/json"), ("*/*", "application/json"),
+                             ("text/plain;q=0", "application/json"), ("text/plainer", "application/json")]:
+            self.assertIn(kind, self.recognize(SEVEN, {"Accept": accept}).headers["content-type"], accept)
 
     def test_pixels_and_timing_when_asked_for(self):
         found = self.recognize(SEVEN, target=RECOGNIZE + "?include=pixels,timing").json()
@@ -138,12 +142,13 @@ class RecognizeTest(GatewayTest):
                 self.assertEqual((found["code"], found["reason"]), ("INVALID_ARGUMENT", reason))
 
     def test_an_error_in_a_list_is_one_of_its_results(self):
-        answer = self.recognize({"images": [text(SEVEN), text(b"junk"), text(BLANK), "", text(TWO)]})
+        answer = self.recognize({"images": [text(SEVEN), text(b"junk"), text(BLANK), "", "!!", text(TWO)]})
         results = answer.json()["results"]
-        self.assertEqual([result.get("label") for result in results], ["7", None, None, None, "2"])
-        self.assertEqual([result["error"]["status"] for result in results[1:4]], [400, 422, 400])
-        self.assertEqual([result["error"]["reason"] for result in results[1:4]],
-                         ["undecodable", "no_digit", "undecodable"])
+        self.assertEqual([result.get("label") for result in results], ["7", None, None, None, None, "2"])
+        self.assertEqual([result["error"]["status"] for result in results[1:5]], [400, 422, 400, 400])
+        self.assertEqual([result["error"]["reason"] for result in results[1:5]],
+                         ["undecodable", "no_digit", "undecodable", "undecodable"])
+        self.assertIn("images[4] is neither base64", results[4]["error"]["detail"])
         self.assertEqual(results[2]["error"]["title"], "Unprocessable Content")
 
     def test_bad_neighbours_in_the_same_moment_harm_nobody(self):
@@ -177,9 +182,11 @@ class RecognizeTest(GatewayTest):
                 (b"", json_type, 400, "not valid JSON"), (b"[1]", json_type, 400, "must be an object"),
                 (b"{}", json_type, 400, 'exactly one of "image" and "images"'),
                 (b'{"image": "", "images": []}', json_type, 400, "exactly one"),
-                (b'{"images": []}', json_type, 400, "at least one image"),
+                (b'{"images": []}', json_type, 400, '"images" is empty'),
                 (b'{"images": "x"}', json_type, 400, "list of strings"),
                 (b'{"images": [1]}', json_type, 400, '"images[0]" must be a string'),
+                (b'{"images": [' + b'"",' * 10_000 + b'""]}', json_type, 400, "more than 10000 values"),
+                (SEVEN, {"Content-Encoding": "gzip"}, 415, "Content-Encoding"),
                 (b'{"image": "*"}', json_type, 400, "neither base64 nor a data URL"),
                 (b'{"image": "data:image/png,x"}', json_type, 400, "data URL without"),
                 (b'{"image": "", "image": ""}', json_type, 400, "a name twice"),
@@ -330,6 +337,8 @@ class OtherRoutesTest(GatewayTest):
         for flags, code, words in [(["--no-such"], 2, "--help"), (["--listen", "nonsense"], 2, "HOST:PORT"),
                                    (["--listen", self.gateway.address], 4, "in use"),
                                    (["--idle-timeout", "-1s"], 2, "above 0"),
+                                   (["--allow-origin", "*"], 2, "no origin"), (["--allow-host", ""], 2, "empty"),
+                                   (["--allow-origin", "https://a.example/"], 2, "no path"),
                                    (["--server", "http://x"], 2, "--server"), (["--threads", "999"], 2, "--threads")]:
             done = run(program, *flags)
             self.assertEqual(done.returncode, code, done.stderr)

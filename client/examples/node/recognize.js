@@ -52,8 +52,13 @@ const files = process.argv.slice(2).filter(argument => argument !== '--stream');
 const client = new DigitService(process.env.DIGIT_SERVER ?? '127.0.0.1:50051', grpc.credentials.createInsecure(),
   {'grpc.service_config': SERVICE_CONFIG});
 const ask = process.argv.includes('--stream') ? stream : unary;
-for await (const [file, {error, prediction}] of ask(client, files)) {
-  console.log(`${file}: ${error ? error.message : `${prediction.label} (${(100 * prediction.confidence).toFixed(1)}%)`}`);
-  if (error) process.exitCode = 1;
+try {
+  for await (const [file, {error, prediction}] of ask(client, files)) {
+    console.log(`${file}: ${error ? error.message : `${prediction.label} (${(100 * prediction.confidence).toFixed(1)}%)`}`);
+    if (error) process.exitCode = 1;
+  }
+} catch (error) {  // a file that cannot be read, a server that cannot be reached
+  console.error(`recognize.js: ${error.details ?? error.message}`);
+  process.exitCode = 1;
 }
 client.close();

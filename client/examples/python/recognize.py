@@ -42,13 +42,24 @@ def unary(stub, files):
 
 def stream(stub, files):
     """All pictures through one call; answers come in the order of the requests, a failure is an answer too."""
-    messages = (pb.RecognizeStreamRequest(id=i, request=request_of(file), timeout={"seconds": TIMEOUT_SECONDS})
-                for i, file in enumerate(files))
-    for answer in stub.RecognizeStream(messages):
+    unread = []
+
+    def messages():  # on a thread of gRPC's, which would hide what is raised here
+        for i, file in enumerate(files):
+            try:
+                request = request_of(file)
+            except OSError as error:
+                unread.append(error)
+                return
+            yield pb.RecognizeStreamRequest(id=i, request=request, timeout={"seconds": TIMEOUT_SECONDS})
+
+    for answer in stub.RecognizeStream(messages()):
         if answer.HasField("error"):
             yield files[answer.id], pb.Result(error=pb.ImageError(message=answer.error.message))
         else:
             yield files[answer.id], answer.response.results[0]
+    if unread:
+        raise unread[0]
 
 
 def main():
@@ -70,4 +81,9 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except OSError as error:
+        sys.exit(f"recognize.py: {error}")
+    except grpc.RpcError as error:
+        sys.exit(f"recognize.py: {error.details()}")

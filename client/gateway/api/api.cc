@@ -149,6 +149,11 @@ Api::Work Api::Dispatch(Exchange& exchange) {
     co_return response;
   }
   const std::optional<Guard::Refusal> refusal = guard_.Check(http, preflight ? Access::kRead : found.route->access);
+  const absl::string_view encoding = http.header("content-encoding");
+  if (!refusal.has_value() && !encoding.empty() && !absl::EqualsIgnoreCase(encoding, "identity")) {
+    co_return ProblemOf(415, "a body with Content-Encoding, such as gzip, is not read: send it as it is",
+                        exchange.request_id);
+  }
   if (refusal.has_value()) co_return ProblemOf(refusal->status, refusal->detail, exchange.request_id);
   if (preflight) {
     HttpResponse response{.status = 204, .content_type = {}, .headers = {}, .body = {}, .stream = {}};
@@ -189,6 +194,9 @@ asio::awaitable<HttpResponse> Api::Handle(int thread, const HttpRequest& request
   response.headers.emplace_back("Server-Timing", ServerTiming(took, on_its_way.timing));
   response.headers.emplace_back("X-Content-Type-Options", "nosniff");
   for (auto& header : guard_.CorsHeaders(request)) response.headers.push_back(std::move(header));
+  if (response.status == 500) {
+    LogError("a request failed", {{"request_id", on_its_way.request_id}, {"target", request.target}});
+  }
   if (options_.access_log) {
     LogInfo("answered", {{"method", request.method},
                          {"target", request.target},
@@ -203,7 +211,7 @@ asio::awaitable<HttpResponse> Api::Handle(int thread, const HttpRequest& request
 HttpResponse Api::Refuse(const HttpError& error) const {
   const std::string request_id = RequestIdOf("");
   HttpResponse response = ProblemOf(error.status, error.detail, request_id);
-  if (IsOip(error.target)) response = AsOipError(std::move(response));
+  if (error.status == 503) response.headers.emplace_back("Retry-After", "1");
   response.headers.emplace_back("X-Request-Id", request_id);
   if (options_.access_log) {
     LogInfo("refused", {{"status", error.status}, {"detail", error.detail}, {"request_id", request_id}});

@@ -9,6 +9,8 @@
 #include <chrono>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "base/retry_after.h"
@@ -28,6 +30,11 @@ absl::Status PlainStatus(const grpc::Status& status, absl::Duration timeout, boo
                           (code == absl::StatusCode::kDeadlineExceeded && !status.error_message().empty() &&
                            status.error_message() != "Deadline Exceeded");
   if (is_its_own) return absl::Status(code, status.error_message());
+  // gRPC's own refusal of a message; what is overloaded names a time to try again.
+  if (code == absl::StatusCode::kResourceExhausted && absl::StartsWith(status.error_message(), "Received message")) {
+    return absl::InvalidArgumentError(absl::StrCat("the request is too large for digitd (", status.error_message(),
+                                                   "): send fewer or smaller pictures"));
+  }
   const absl::Status client = ToClientStatus(status, kServer, timeout, connected);
   absl::string_view message = client.message();
   absl::ConsumePrefix(&message, "digitd says: ");

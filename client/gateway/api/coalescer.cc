@@ -5,10 +5,10 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <cstdint>
 #include <optional>
 
-#include "absl/strings/match.h"
+#include "base/plain_png.h"
+#include "client/gateway/api/recognition_json.h"
 
 namespace digit {
 
@@ -80,16 +80,11 @@ void Coalescer::Tick(const asio::any_io_executor& executor) {
 }
 
 bool Coalescer::IsSmall(absl::string_view picture) {
-  constexpr absl::string_view kPng("\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16);
-  constexpr size_t kMaxBytes = 64 << 10, kHeader = 24;  // signature, and the first chunk with width and height
-  constexpr uint32_t kMaxSide = 512;
-  if (picture.size() < kHeader || picture.size() > kMaxBytes || !absl::StartsWith(picture, kPng)) return false;
-  const auto number = [picture](size_t at) {
-    uint32_t value = 0;
-    for (size_t i = at; i < at + 4; ++i) value = value << 8 | static_cast<unsigned char>(picture[i]);
-    return value;
-  };
-  return number(16) <= kMaxSide && number(20) <= kMaxSide;
+  constexpr size_t kMaxBytes = 4 << 10;
+  constexpr uint32_t kMaxSide = 64;
+  if (picture.size() > kMaxBytes) return false;
+  const std::optional<PlainPng> png = ReadPlainPng(picture);
+  return png.has_value() && png->width <= kMaxSide && png->height <= kMaxSide;
 }
 
 void Coalescer::SendNext(const asio::any_io_executor& executor, const Key& key, Line& line) {
@@ -101,6 +96,7 @@ void Coalescer::Send(const asio::any_io_executor& executor, const Key& key, Line
   auto sent = std::make_shared<Group>(std::move(group));
   call_({sent, &sent->request}, [this, executor, key, sent](SharedAnswer answer) {
     asio::post(executor, [this, executor, key, sent, answer = std::move(answer)]() mutable {
+      if (answer.status.ok()) answer.status = CheckResults(answer.response, sent->request.images_size());
       Finish(executor, key, *sent, std::make_shared<const SharedAnswer>(std::move(answer)));
     });
   });

@@ -48,7 +48,8 @@ bool Guard::MayAsk(absl::string_view origin) const {
 
 std::optional<Guard::Refusal> Guard::Check(const HttpRequest& request, Access access) const {
   const absl::string_view host = HostOf(request.header("host"));
-  if (!KnowsHost(host)) {
+  const bool is_old = request.is_http_1_0 && host.empty();  // and no browser
+  if (!is_old && !KnowsHost(host)) {
     return Refusal{421,
                    absl::StrCat("Host '", host.substr(0, 100), "' is none of this gateway's; --allow-host adds one")};
   }

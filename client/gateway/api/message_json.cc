@@ -31,7 +31,7 @@ absl::Status MessageFromJson(json::object object, google::protobuf::Message* mes
 
 absl::Status MessageFromJson(absl::string_view text, google::protobuf::Message* message) {
   if (text.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(json::value value, ParseJson(text, "the body"));
+  ASSIGN_OR_RETURN(json::value value, ParseJson(text, "the body", kMaxBodyValues));
   if (!value.is_object()) return absl::InvalidArgumentError("the body must be a JSON object");
   return MessageFromJson(std::move(value.get_object()), message);
 }

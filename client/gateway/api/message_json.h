@@ -11,6 +11,8 @@
 
 namespace digit {
 
+inline constexpr int kMaxBodyValues = 10'000;  // of a body in JSON, but for tensors; the largest has 1,024 pictures
+
 // All fields, also those that are empty; enums by name, 64-bit numbers as strings, bytes as base64.
 std::string MessageToJson(const google::protobuf::Message& message);
 

@@ -48,7 +48,7 @@ namespace {
 
 // The body is SubmitFeedbackRequest, but its picture is text, as in a recognition.
 absl::Status ReadFeedback(absl::string_view body, v1::SubmitFeedbackRequest* request) {
-  ASSIGN_OR_RETURN(json::value value, ParseJson(body, "the body"));
+  ASSIGN_OR_RETURN(json::value value, ParseJson(body, "the body", kMaxBodyValues));
   json::object* object = value.if_object();
   const json::value* image = object == nullptr ? nullptr : object->if_contains("image");
   if (image == nullptr || !image->is_string()) {

@@ -139,11 +139,6 @@ Api::Work Api::OipStats(Exchange& exchange, std::string model) {
 }
 
 Api::Work Api::OipInfer(Exchange& exchange, std::string model) {
-  const absl::string_view encoding = exchange.http.header("content-encoding");
-  if (!encoding.empty() && encoding != "identity") {
-    co_return ProblemOf(415, "a body with Content-Encoding, such as gzip, is not read: send it as it is",
-                        exchange.request_id);
-  }
   inference::ModelInferRequest request;
   InferForm form;
   const absl::Status sound = ReadInfer(exchange.http.body, exchange.http.header(kJsonBytesHeader), &request, &form);

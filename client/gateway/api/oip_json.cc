@@ -12,6 +12,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "client/gateway/api/message_json.h"
 #include "client/gateway/api/picture_body.h"
 
 namespace digit {
@@ -286,7 +287,7 @@ absl::Status ReadInfer(absl::string_view body, absl::string_view json_bytes, Mod
 absl::Status ReadRepositoryParameters(
     absl::string_view body, google::protobuf::Map<std::string, inference::ModelRepositoryParameter>* parameters) {
   if (body.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const json::value value, ParseJson(body, "the body"));
+  ASSIGN_OR_RETURN(const json::value value, ParseJson(body, "the body", kMaxBodyValues));
   ASSIGN_OR_RETURN(const json::object* object, ObjectOf(value, "the body"));
   return ForEachParameter(*object, "the body", [&](absl::string_view name, const json::value& given) -> absl::Status {
     inference::ModelRepositoryParameter& parameter = (*parameters)[std::string(name)];

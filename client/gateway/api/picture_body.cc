@@ -8,6 +8,7 @@
 #include "absl/strings/strip.h"
 #include "base/json.h"
 #include "base/status.h"
+#include "client/gateway/api/message_json.h"
 #include "client/gateway/api/multipart.h"
 
 namespace digit {
@@ -35,14 +36,18 @@ absl::Status ReadImages(const json::value& value, PictureBody* body) {
   for (const json::value& item : value.get_array()) {
     const std::string what = absl::StrCat("images[", body->pictures.size(), "]");
     ASSIGN_OR_RETURN(const std::string text, StringOf(item, what));
-    ASSIGN_OR_RETURN(std::string picture, DecodePicture(text, what));
-    body->pictures.push_back(std::move(picture));
+    absl::StatusOr<std::string> picture = DecodePicture(text, what);
+    if (!picture.ok()) {
+      body->unreadable.emplace_back(static_cast<int>(body->pictures.size()), std::string(picture.status().message()));
+      picture = "";
+    }
+    body->pictures.push_back(*std::move(picture));
   }
   return absl::OkStatus();
 }
 
 absl::Status ReadJson(absl::string_view text, PictureBody* body) {
-  ASSIGN_OR_RETURN(const json::value value, ParseJson(text, "the body"));
+  ASSIGN_OR_RETURN(const json::value value, ParseJson(text, "the body", kMaxBodyValues));
   if (!value.is_object()) return absl::InvalidArgumentError(R"(the body must be an object such as {"image": "..."})");
   for (const auto& [key, member] : value.get_object()) {
     if (key == "image") {
@@ -68,6 +73,7 @@ absl::Status ReadJson(absl::string_view text, PictureBody* body) {
   if (value.get_object().contains("image") == value.get_object().contains("images")) {
     return absl::InvalidArgumentError("the body must have exactly one of \"image\" and \"images\"");
   }
+  if (body->pictures.empty()) return absl::InvalidArgumentError("\"images\" is empty; send at least one picture");
   return absl::OkStatus();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -11,9 +12,10 @@
 namespace digit {
 
 struct PictureBody {
-  std::vector<std::string> pictures;  // whole files, as they came
-  bool is_list = false;               // sent as a list, so answered as one, however many there are
-  std::string version;                // empty: the live one
+  std::vector<std::string> pictures;                    // whole files, as they came
+  std::vector<std::pair<int, std::string>> unreadable;  // of a list: which are no base64, with why; these are empty
+  bool is_list = false;                                 // sent as a list, so answered as one, however many there are
+  std::string version;                                  // empty: the live one
   bool include_pixels = false, include_timing = false;
 };
 

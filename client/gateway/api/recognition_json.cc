@@ -1,5 +1,8 @@
 #include "client/gateway/api/recognition_json.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
@@ -58,7 +61,23 @@ std::string ErrorJson(const v1::ImageError& error) {
                      absl::StatusCodeToString(static_cast<absl::StatusCode>(error.code())), NameOf(error.reason()));
 }
 
+bool IsSound(const v1::Result& result) {
+  if (!result.has_prediction()) return result.has_error();
+  const auto& probabilities = result.prediction().probabilities();
+  return std::isfinite(result.prediction().confidence()) &&
+         std::all_of(probabilities.begin(), probabilities.end(), [](float p) { return std::isfinite(p); });
+}
+
 }  // namespace
+
+absl::Status CheckResults(const v1::RecognizeResponse& response, int pictures) {
+  if (response.results_size() != pictures) {
+    return absl::InternalError(
+        absl::StrCat("digitd answered ", pictures, " pictures with ", response.results_size(), " results"));
+  }
+  if (std::all_of(response.results().begin(), response.results().end(), IsSound)) return absl::OkStatus();
+  return absl::InternalError("digitd answered with a result that has no prediction and no error, or no finite number");
+}
 
 std::string OneResultJson(const v1::RecognizeResponse& response, int index) {
   std::string text = "{";

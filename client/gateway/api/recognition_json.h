@@ -3,9 +3,13 @@
 
 #include <string>
 
+#include "absl/status/status.h"
 #include "digit/v1/digit.pb.h"
 
 namespace digit {
+
+// INTERNAL unless there is a result for each of the pictures, each with a finite prediction or an error.
+absl::Status CheckResults(const v1::RecognizeResponse& response, int pictures);
 
 // {"label":"7","confidence":0.998,"probabilities":[...],"verdict":"confident","model":"mnist","version":"..."}, and
 // "pixels" (base64) and "timing" when the response has them. The result has a prediction.

@@ -1,4 +1,7 @@
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
 #include "client/gateway/api/api.h"
 #include "client/gateway/api/picture_body.h"
 #include "client/gateway/api/problem.h"
@@ -22,9 +25,27 @@ HttpResponse Plain(std::string text) {
   return response;
 }
 
+// How much of `type` (RFC 9110, 12.5.1) the header Accept wants, 0..1; 0 when it does not name it.
+double QualityOf(absl::string_view accept, absl::string_view type) {
+  for (const absl::string_view range : absl::StrSplit(accept, ',')) {
+    if (MediaTypeOf(range) != type) continue;
+    double quality = 1;
+    for (absl::string_view parameter : absl::StrSplit(range, ';')) {
+      parameter = absl::StripAsciiWhitespace(parameter);
+      if (absl::StartsWithIgnoreCase(parameter, "q=") && !absl::SimpleAtod(parameter.substr(2), &quality)) quality = 0;
+    }
+    return quality;
+  }
+  return 0;
+}
+
 }  // namespace
 
-bool Api::WantsText(const Exchange& exchange) { return absl::StartsWith(exchange.http.header("accept"), "text/plain"); }
+bool Api::WantsText(const Exchange& exchange) {
+  const absl::string_view accept = exchange.http.header("accept");
+  const double text = QualityOf(accept, "text/plain");
+  return text > 0 && text >= QualityOf(accept, "application/json");
+}
 
 Api::Work Api::Recognize(Exchange& exchange, std::string model) {
   return RecognizeBody(exchange, std::move(model), /*tutorial=*/false);
@@ -58,9 +79,11 @@ Api::Work Api::RecognizeBody(Exchange& exchange, std::string model, bool tutoria
   if (body->include_pixels) request.mutable_options()->set_include_pixels(true);
   if (body->include_timing) request.mutable_options()->set_include_timing(true);
   v1::RecognizeResponse response;
-  const absl::Status status = co_await exchange.backend.Call<v1::RecognizeRequest, v1::RecognizeResponse>(
+  absl::Status status = co_await exchange.backend.Call<v1::RecognizeRequest, v1::RecognizeResponse>(
       &Backend::Stub::async::Recognize, request, exchange.metadata, &exchange.connection, &response, &exchange.timing);
+  if (status.ok()) status = CheckResults(response, request.images_size());
   if (!status.ok()) co_return ProblemOf(status, exchange.request_id);
+  for (const auto& [index, why] : body->unreadable) response.mutable_results(index)->mutable_error()->set_message(why);
   if (!body->is_list) co_return AnswerOne(exchange, response, 0, tutorial);
   if (WantsText(exchange)) co_return Plain(PlainText(response));
   co_return Json(tutorial ? TutorialJson(response) : ManyResultsJson(response));

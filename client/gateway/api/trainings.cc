@@ -33,7 +33,7 @@ Api::Work Api::ListTrainings(Exchange& exchange, std::string unused) {
                                                                         &AsyncStub::ListTrainings);
 }
 
-// One answer, or, for who accepts text/event-stream, Server-Sent Events until it has ended.
+// One answer, or, for who accepts text/event-stream, Server-Sent Events until it has ended, or a problem.
 Api::Work Api::GetTraining(Exchange& exchange, std::string id) {
   std::shared_ptr<Backend::TrainingFeed> feed =
       exchange.backend.WatchTraining(id, exchange.metadata, co_await asio::this_coro::executor);
@@ -59,6 +59,10 @@ Api::Work Api::GetTraining(Exchange& exchange, std::string id) {
     while (next.has_value()) {
       if (!co_await writer.Write(absl::StrCat("event: training\ndata: ", MessageToJson(*next), "\n\n"))) break;
       next = co_await feed->Next(&ended);
+    }
+    if (!next.has_value() && !ended.ok()) {  // it goes on elsewhere, or is lost: not the end of the training
+      const HttpResponse problem = ProblemOf(ended, "");
+      co_await writer.Write(absl::StrCat("event: problem\ndata: ", problem.body, "\n\n"));
     }
     feed->Cancel();
     connection.on_gone = nullptr;

@@ -16,6 +16,9 @@ Api::Work Api::Transcode(Exchange& exchange, std::string model,
   const absl::Status sound = ReadMessage(exchange, &request);
   if (!sound.ok()) co_return ProblemOf(sound, exchange.request_id);
   if constexpr (requires { request.set_model(std::string()); }) {
+    if (!request.model().empty() && !model.empty() && request.model() != model) {
+      co_return ProblemOf(400, "the body names another model than the path", exchange.request_id);
+    }
     if (!model.empty()) request.set_model(model == "-" ? std::string() : model);
   }
   Response response;

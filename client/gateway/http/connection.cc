@@ -107,7 +107,6 @@ void HttpConnection::Sweep(SteadyTime now) {
 
 void HttpConnection::Drain() {
   draining_ = true;
-  if (phase_ == Phase::kIdle) return Close();
   if (phase_ == Phase::kStreaming && exchange_.on_gone) exchange_.on_gone();
 }
 
@@ -196,6 +195,7 @@ asio::awaitable<bool> HttpConnection::AnswerOne() {
   Enter(in_.empty() ? Phase::kIdle : Phase::kHead);
   if (in_.empty() && !co_await ReadMore()) co_return false;
   RequestReader reader(shared_->limits);
+  ByteBudget::Share held(shared_->bodies);
   using State = RequestReader::State;
   if (phase_ == Phase::kIdle) Enter(Phase::kHead);
   while (true) {
@@ -213,6 +213,11 @@ asio::awaitable<bool> HttpConnection::AnswerOne() {
       // Named: GCC 12 destroys an aggregate that is made within a co_await twice.
       const HttpError late{.status = 408, .detail = "the request took too long to arrive"};
       if (timed_out_) co_await Refuse(late);
+      co_return false;
+    }
+    if (phase_ == Phase::kBody && !held.Take(in_.size())) {
+      const HttpError crowded{.status = 503, .detail = "too many large bodies are being received; try again"};
+      co_await Refuse(crowded);
       co_return false;
     }
   }

@@ -8,6 +8,7 @@
 
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "client/gateway/http/byte_budget.h"
 #include "client/gateway/http/message.h"
 #include "client/gateway/http/request_reader.h"
 
@@ -32,6 +33,7 @@ class HttpConnection final : public HttpWriter {
     HttpHandler handler;
     OnBadRequest on_bad_request;
     const Clock* clock = nullptr;
+    ByteBudget* bodies = nullptr;
     std::string scratch;  // what is read before it is known whose buffer it needs
     std::string date;     // of the header Date
     SteadyTime dated;     // when `date` was made
@@ -43,7 +45,7 @@ class HttpConnection final : public HttpWriter {
 
   // Ends what takes too long, and tells a handler whose client has gone.
   void Sweep(SteadyTime now);
-  // The current answer is the last; an idle connection ends now.
+  // The current answer is the last; that of the request that is on its way to an idle connection.
   void Drain();
   void Close();
 
@@ -51,6 +53,7 @@ class HttpConnection final : public HttpWriter {
   bool is_quiet() const {
     return phase_ == Phase::kIdle || phase_ == Phase::kHead || phase_ == Phase::kBody || phase_ == Phase::kLingering;
   }
+  bool is_idle() const { return phase_ == Phase::kIdle; }
   SteadyTime since() const { return since_; }
 
   asio::awaitable<bool> Write(std::string part) override;  // of a stream

@@ -25,7 +25,8 @@ bool IsNumber(absl::string_view text) {
 
 HttpError Bad(std::string detail, int status = 400) { return {.status = status, .detail = std::move(detail)}; }
 
-std::optional<HttpError> CheckRequestLine(absl::string_view line, bool* is_1_0) {
+// `authority` gets that of an absolute target, "http://a/x", as proxies are sent it.
+std::optional<HttpError> CheckRequestLine(absl::string_view line, bool* is_1_0, absl::string_view* authority) {
   const size_t first = line.find(' '), last = line.rfind(' ');
   if (first == absl::string_view::npos || first == last) return Bad("the request line is not METHOD TARGET HTTP/1.1");
   const absl::string_view method = line.substr(0, first), version = line.substr(last + 1);
@@ -39,13 +40,20 @@ std::optional<HttpError> CheckRequestLine(absl::string_view line, bool* is_1_0) 
   for (const char c : target) {
     if (c <= ' ' || c > '~') return Bad("the target has characters that must be percent-encoded");
   }
-  if (!absl::StartsWith(target, "/") && !(target == "*" && method == "OPTIONS")) {
-    return Bad("the target must begin with /");
+  *authority = AuthorityOf(target);
+  if (authority->empty() && !absl::StartsWith(target, "/") && !(target == "*" && method == "OPTIONS")) {
+    return Bad("the target must begin with / or be http://HOST/PATH");
   }
   return std::nullopt;
 }
 
 }  // namespace
+
+absl::string_view AuthorityOf(absl::string_view target) {
+  if (!absl::StartsWithIgnoreCase(target, "http://")) return "";
+  target.remove_prefix(absl::string_view("http://").size());
+  return target.substr(0, target.find_first_of("/?#"));
+}
 
 std::optional<HttpError> CheckHead(absl::string_view head) {
   for (size_t i = 0; i < head.size(); ++i) {
@@ -59,8 +67,9 @@ std::optional<HttpError> CheckHead(absl::string_view head) {
   }
   if (!absl::ConsumeSuffix(&head, "\r\n\r\n")) return Bad("the header does not end");
   bool is_1_0 = false;
+  absl::string_view authority;
   size_t end = head.find("\r\n");
-  if (auto error = CheckRequestLine(head.substr(0, end), &is_1_0)) return error;
+  if (auto error = CheckRequestLine(head.substr(0, end), &is_1_0, &authority)) return error;
   int fields = 0, hosts = 0, lengths = 0, encodings = 0;
   while (end != absl::string_view::npos) {
     head.remove_prefix(end + 2);
@@ -73,7 +82,12 @@ std::optional<HttpError> CheckHead(absl::string_view head) {
     if (++fields > kMaxHeaderFields) return Bad(absl::StrCat("more than ", kMaxHeaderFields, " header fields"), 431);
     const absl::string_view name = line.substr(0, colon);
     const absl::string_view value = absl::StripAsciiWhitespace(line.substr(colon + 1));
-    if (absl::EqualsIgnoreCase(name, "host")) ++hosts;
+    if (absl::EqualsIgnoreCase(name, "host")) {
+      ++hosts;
+      if (!authority.empty() && !absl::EqualsIgnoreCase(value, authority)) {
+        return Bad("Host is another one than the target's");
+      }
+    }
     if (absl::EqualsIgnoreCase(name, "content-length")) {
       ++lengths;
       if (!IsNumber(value)) return Bad("Content-Length is no number of at most 15 digits");

@@ -78,6 +78,11 @@ RequestReader::State RequestReader::ReadHead(std::string* bytes) {
   const auto& head = parser.get();
   request_.method = std::string(head.method_string());
   request_.target = std::string(head.target());
+  if (const absl::string_view authority = AuthorityOf(request_.target);
+      !authority.empty()) {  // it is Host's: CheckHead
+    request_.target.erase(0, static_cast<size_t>(authority.data() + authority.size() - request_.target.data()));
+    if (!absl::StartsWith(request_.target, "/")) request_.target = absl::StrCat("/", request_.target);
+  }
   request_.keep_alive = head.keep_alive();
   request_.is_http_1_0 = head.version() == 10;
   for (const auto& field : head) {  // before the body: fields of its trailer do not count

@@ -24,12 +24,18 @@ using boost::system::error_code;
 
 namespace {
 
-// Every connection is a descriptor; the soft limit is often 1,024.
-void RaiseDescriptorLimit() {
+// Every connection is a descriptor; the soft limit is often 1,024. Gives how many connections there may be.
+int RaiseDescriptorLimit(int max_connections) {
+  constexpr rlim_t kOthers = 64;  // files, event loops, gRPC's connections
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return max_connections;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+  const rlim_t room = limit.rlim_max > 2 * kOthers ? limit.rlim_max - kOthers : limit.rlim_max / 2;
+  if (room >= static_cast<rlim_t>(max_connections)) return max_connections;
+  LogInfo("fewer connections than were asked for: each is a descriptor (ulimit -n)",
+          {{"connections", room}, {"asked", max_connections}});
+  return static_cast<int>(room);
 }
 
 }  // namespace
@@ -93,7 +99,7 @@ absl::string_view HttpReason(int status) {
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(Options options, Handler handler,
                                                               OnBadRequest on_bad_request) {
-  RaiseDescriptorLimit();
+  options.max_connections = RaiseDescriptorLimit(options.max_connections);
   std::unique_ptr<HttpServer> server(new HttpServer(std::move(options)));
   const Options& o = server->options_;
   for (int i = 0; i < o.threads; ++i) {
@@ -104,6 +110,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(Options options, H
                                 HttpExchange& exchange) { return handler(i, request, exchange); },
         .on_bad_request = on_bad_request,
         .clock = o.clock,
+        .bodies = &server->bodies_,
         .scratch = {},
         .date = {},
         .dated = {}};

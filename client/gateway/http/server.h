@@ -32,6 +32,7 @@ class HttpServer {
     HttpTimeouts timeouts;
     int max_connections = 20'000;                      // beyond it the one whose client has sent nothing for longest is
                                                        // closed; when all are being answered, the new one
+    int64_t max_buffered_bytes = int64_t{256} << 20;   // of all bodies; beyond it a request is answered 503
     absl::Duration drain_timeout = absl::Seconds(20);  // for what was being answered when Stop() came
     const Clock* clock = SteadyClock();                // not owned
   };
@@ -55,6 +56,7 @@ class HttpServer {
   void RunAcceptor();
 
   const Options options_;
+  ByteBudget bodies_{options_.max_buffered_bytes};
   std::string address_;
   std::vector<std::unique_ptr<HttpWorker>> workers_;
   asio::io_context accepting_{1};

@@ -72,6 +72,14 @@ void HttpWorker::Drain(absl::Duration timeout) {
   asio::post(io_, [this, timeout] {
     draining_ = true;
     for (const auto& connection : connections_) connection->Drain();
+    // What is on its way to an idle connection is answered still; closed at once, the connection would be reset.
+    idle_.expires_after(std::chrono::milliseconds(500));
+    idle_.async_wait([this](const boost::system::error_code& error) {
+      if (error) return;
+      for (const auto& connection : connections_) {
+        if (connection->is_idle()) connection->Close();
+      }
+    });
     drain_.expires_after(absl::ToChronoNanoseconds(timeout));
     drain_.async_wait([this](const boost::system::error_code& error) {
       if (error) return;
@@ -86,6 +94,7 @@ void HttpWorker::EndWhenEmpty() {
   if (!draining_ || !connections_.empty()) return;
   sweep_.cancel();
   drain_.cancel();
+  idle_.cancel();
 }
 
 }  // namespace digit

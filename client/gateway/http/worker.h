@@ -33,7 +33,7 @@ class HttpWorker {
   asio::io_context io_{1};
   HttpConnection::Shared shared_;
   const size_t max_connections_;
-  asio::steady_timer sweep_{io_}, drain_{io_};
+  asio::steady_timer sweep_{io_}, drain_{io_}, idle_{io_};
   std::unordered_set<std::shared_ptr<HttpConnection>> connections_;
   bool draining_ = false;
 };

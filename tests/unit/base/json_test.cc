@@ -24,6 +24,16 @@ TEST(JsonTest, ANameThatIsThereTwiceIsRefusedHoweverItIsWritten) {
   }
 }
 
+TEST(JsonTest, MoreValuesThanAllowedAreRefused) {
+  for (const char* four : {R"([1, "2", null])", R"({"a": 1.5, "b": [true]})", R"([[], {}, ""])"}) {
+    EXPECT_TRUE(ParseJson(four, "it", 4).ok()) << four;
+    EXPECT_EQ(ParseJson(four, "it", 3).status().message(), "it has more than 3 values") << four;
+  }
+  std::string many = "[0";
+  for (int i = 0; i < kMaxJsonValues; ++i) many += ",0";
+  EXPECT_THAT(std::string(ParseJson(many + "]", "it").status().message()), HasSubstr("1000000 values"));
+}
+
 TEST(JsonTest, WhatIsNoJsonOrTooDeepIsRefused) {
   const std::string deep = std::string(33, '[') + std::string(33, ']');
   for (const std::string& bad : {std::string(), std::string("{"), std::string("{} x"), std::string("[1]\0", 4), deep,

@@ -36,7 +36,7 @@ class CoalescerTest : public ::testing::Test {
   std::deque<HttpExchange> exchanges_;
   std::vector<v1::RecognizeRequest> calls_;
   absl::Status failure_;
-  bool held_up_ = false;
+  bool held_up_ = false, forgets_one_ = false;
   std::vector<std::function<void()>> answer_later_;
   int limit_ = 1000;
   Coalescer coalescer_{
@@ -46,6 +46,7 @@ class CoalescerTest : public ::testing::Test {
         for (const v1::Image& image : request->images()) {
           answer.response.add_results()->mutable_prediction()->set_label("is " + image.encoded());
         }
+        if (forgets_one_) answer.response.mutable_results()->RemoveLast();
         calls_.push_back(*request);
         if (held_up_) {
           answer_later_.push_back([done, answer] { done(answer); });
@@ -129,6 +130,14 @@ TEST_F(CoalescerTest, ACallHasABoundAndItsFailureIsEverybodysInIt) {
   EXPECT_EQ(answers_, std::vector<std::string>(Coalescer::kMaxPictures + 1, "full"));
 }
 
+TEST_F(CoalescerTest, AnAnswerWithTooFewResultsIsNobodys) {
+  forgets_one_ = true;
+  for (const char* picture : {"a", "b"}) Ask("m", "", picture);
+  io_.run();
+  EXPECT_THAT(answers_,
+              ElementsAre("digitd answered 2 pictures with 1 results", "digitd answered 2 pictures with 1 results"));
+}
+
 TEST_F(CoalescerTest, WhatIsRefusedTogetherIsAskedOneByOne) {
   limit_ = 1;
   for (const char* picture : {"a", "b", "c"}) Ask("m", "", picture);
@@ -157,15 +166,21 @@ TEST_F(CoalescerTest, WhoGoesAwayIsDoneAtOnceAndTheOthersGetTheirs) {
   for (const HttpExchange& exchange : exchanges_) EXPECT_EQ(exchange.on_gone, nullptr);
 }
 
-TEST(CoalescerIsSmallTest, LooksAtTheSizeThatAPngStates) {
-  const std::string head("\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16);
-  EXPECT_TRUE(Coalescer::IsSmall(head + std::string("\0\0\0\x1c\0\0\0\x1c", 8) + "rest"));
-  EXPECT_TRUE(Coalescer::IsSmall(head + std::string("\0\0\x2\0\0\0\x2\0", 8)));
-  EXPECT_FALSE(Coalescer::IsSmall(head + std::string("\0\0\x2\x1\0\0\0\x1c", 8)));
-  EXPECT_FALSE(Coalescer::IsSmall(head + std::string("\0\0\0\x1c\xff\0\0\x1c", 8)));
-  EXPECT_FALSE(Coalescer::IsSmall(head));
+TEST(CoalescerIsSmallTest, IsAPlainPngOfFewPixelsAndBytes) {
+  const auto png = [](char width_high, char width, int data) {
+    const std::string ends("\0\0\0\0IENDcrc.", 12);
+    const std::string size{'\0', '\0', static_cast<char>(data >> 8), static_cast<char>(data)};
+    return std::string("\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0", 18) + width_high + width +
+           std::string("\0\0\0\x1c\x8\0\0\0\0crc.", 13) + size + "IDAT" + std::string(static_cast<size_t>(data), 'x') +
+           "crc." + ends;
+  };
+  EXPECT_TRUE(Coalescer::IsSmall(png(0, 28, 300)));
+  EXPECT_TRUE(Coalescer::IsSmall(png(0, 64, 4039)));
+  EXPECT_FALSE(Coalescer::IsSmall(png(0, 64, 4040)));
+  EXPECT_FALSE(Coalescer::IsSmall(png(0, 65, 300)));
+  EXPECT_FALSE(Coalescer::IsSmall(png(1, 28, 300)));
+  EXPECT_FALSE(Coalescer::IsSmall(png(0, 28, 300) + "x"));
   EXPECT_FALSE(Coalescer::IsSmall("\xff\xd8\xff\xe0 a JPEG file of more than a few bytes"));
-  EXPECT_FALSE(Coalescer::IsSmall(head + std::string("\0\0\0\x1c\0\0\0\x1c", 8) + std::string(65 << 10, 'x')));
 }
 
 }  // namespace

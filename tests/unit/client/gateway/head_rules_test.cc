@@ -23,6 +23,7 @@ TEST(HeadRulesTest, WhatPeopleSendPasses) {
   EXPECT_EQ(StatusOf(Head("Content-Length: 5\r\nAccept: */*\r\nX-Empty:\r\n")), 0);
   EXPECT_EQ(StatusOf(Head("Transfer-Encoding: Chunked\r\n")), 0);
   EXPECT_EQ(StatusOf("GET / HTTP/1.0\r\n\r\n"), 0);
+  EXPECT_EQ(StatusOf("GET http://a:80/x HTTP/1.1\r\nHost: A:80\r\n\r\n"), 0);
   EXPECT_EQ(StatusOf("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"), 0);
 }
 
@@ -56,6 +57,9 @@ TEST(HeadRulesTest, WhatTwoProgramsCouldReadInTwoWaysIsRefused) {
       "GET /\r\nHost: a\r\n\r\n",  // HTTP/0.9
       "GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n",
       "GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n",
+      "GET http:///x HTTP/1.1\r\nHost: a\r\n\r\n",
+      "GET http://u@a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+      "GET https://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
       "G(T / HTTP/1.1\r\nHost: a\r\n\r\n",
       " / HTTP/1.1\r\nHost: a\r\n\r\n",
       "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",

@@ -1,5 +1,7 @@
 #include "client/gateway/api/recognition_json.h"
 
+#include <cmath>
+
 #include "base/json.h"
 #include "client/gateway/api/server_timing.h"
 #include "gtest/gtest.h"
@@ -42,6 +44,16 @@ TEST(RecognitionJsonTest, SeveralResultsWithAnError) {
   EXPECT_EQ(value.at("results").at(1).at("error").at("status").as_int64(), 422);
   EXPECT_EQ(value.at("results").at(1).at("error").at("reason").as_string(), "no_digit");
   EXPECT_EQ(PlainText(Response()), "7\n? blank\n");
+}
+
+TEST(RecognitionJsonTest, AnswersThatAreNoneAreFound) {
+  EXPECT_TRUE(CheckResults(Response(), 2).ok());
+  EXPECT_EQ(CheckResults(Response(), 3).code(), absl::StatusCode::kInternal);
+  v1::RecognizeResponse empty = Response(), infinite = Response();
+  empty.mutable_results(1)->clear_error();
+  infinite.mutable_results(0)->mutable_prediction()->set_probabilities(1, std::nanf(""));
+  EXPECT_EQ(CheckResults(empty, 2).code(), absl::StatusCode::kInternal);
+  EXPECT_EQ(CheckResults(infinite, 2).code(), absl::StatusCode::kInternal);
 }
 
 TEST(RecognitionJsonTest, TheTutorialsForm) {

@@ -42,9 +42,9 @@ class RecognizerTest : public ::testing::Test {
 
   SimulatedClock clock_;
   FakeEngineFactory engines_;
-  DecodePool decode_pool_{{.threads = 2, .max_queued = 8}};
   std::unique_ptr<Pool> pool_;
   std::unique_ptr<ModelRegistry> registry_;
+  DecodePool decode_pool_{{.threads = 2, .max_queued = 8}};  // ends first: it submits to the pool
   std::unique_ptr<Recognizer> recognizer_;
 };
 
