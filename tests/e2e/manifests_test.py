@@ -180,7 +180,7 @@ class ManifestsTest(unittest.TestCase):
         gateway = subprocess.Popen([f"{BIN}/digit-gateway", "--allow-host", known.pop()], stderr=subprocess.PIPE,
                                    text=True, env={**environment, "DIGIT_GATEWAY_LISTEN": "127.0.0.1:0"})
         try:
-            line = gateway.stderr.readline()
+            line = next(line for line in gateway.stderr if " serving " in line)
             self.assertIn(f"server={environment['DIGIT_GATEWAY_SERVER']}", line)
             address = re.search(r"address=(\S+)", line)[1]
             seen = {kind: status_of(f"http://{address}{probe['path']}",
