@@ -28,6 +28,7 @@ endif()
 if(DIGIT_SANITIZE)
   add_compile_options(-fsanitize=${DIGIT_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${DIGIT_SANITIZE})
+  add_compile_options(-Wno-maybe-uninitialized)  # GCC's documentation: sanitizers make it warn where nothing is wrong
   if(DIGIT_SANITIZE MATCHES thread)
     add_compile_definitions(BOOST_ASIO_DISABLE_FENCED_BLOCK)  # the thread sanitizer knows no fences; Asio locks as well
   endif()

@@ -142,6 +142,7 @@ drain_gateway_under_load() {
 
 try_gateway() {
   local pod
+  play base
   play gateway --hosts "$work/client/hosts" --env GRPC_DNS_RESOLVER=native --env DIGIT_GATEWAY_ACCESS_LOG=true
   for pod in 0 1; do
     await_gateway "$pod"
@@ -160,4 +161,5 @@ try_gateway() {
   stop_load
   check_plain "meanwhile, through the Service of the gateways" through beside
   podman kube down "$work/gateway.yaml" >>"$log" 2>&1
+  podman kube down "$work/base.yaml" >>"$log" 2>&1
 }

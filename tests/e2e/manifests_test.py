@@ -151,7 +151,7 @@ class ManifestsTest(unittest.TestCase):
                                  {"grpc": port, "metrics": metrics})
 
     def test_service_and_budget_select_the_pods(self):
-        sets = [(folder, self.one(folder, "StatefulSet")) for folder in FOLDERS[:4]]
+        sets = [(folder, self.one(folder, "StatefulSet")) for folder in ("base", "model-configmap", "model-volume")]
         for folder, pods in sets + [("gateway", self.one("gateway", "Deployment"))]:
             name = pods["metadata"]["name"]
             labels = pods["spec"]["template"]["metadata"]["labels"]
@@ -180,7 +180,7 @@ class ManifestsTest(unittest.TestCase):
         gateway = subprocess.Popen([f"{BIN}/digit-gateway", "--allow-host", known.pop()], stderr=subprocess.PIPE,
                                    text=True, env={**environment, "DIGIT_GATEWAY_LISTEN": "127.0.0.1:0"})
         try:
-            line = gateway.stderr.readline()
+            line = next(line for line in gateway.stderr if " serving " in line)
             self.assertIn(f"server={environment['DIGIT_GATEWAY_SERVER']}", line)
             address = re.search(r"address=(\S+)", line)[1]
             seen = {kind: status_of(f"http://{address}{probe['path']}",
@@ -204,10 +204,14 @@ class ManifestsTest(unittest.TestCase):
         service = self.one("gateway", "Service", "digit-gateway")["spec"]
         self.assertNotIn("clusterIP", service)
         self.assertEqual(service["ports"], [{"name": "http", "port": 80, "targetPort": "http"}])
-        daemons = self.one("gateway", "Service", "digitd")
+        daemons = self.one("base", "Service", "digitd")
         ports = {entry["name"]: entry["port"] for entry in daemons["spec"]["ports"]}
         self.assertEqual(environment["DIGIT_GATEWAY_SERVER"],
                          f"dns:///{daemons['metadata']['name']}:{ports['grpc']}")
+
+    def test_applying_the_gateway_leaves_the_daemons_and_their_model_as_they_are(self):
+        named = {(document["kind"], document["metadata"]["name"]) for document in self.built["gateway"]}
+        self.assertEqual(named, {(kind, "digit-gateway") for kind in ("Deployment", "Service", "PodDisruptionBudget")})
 
     def test_the_images_targets(self):
         """The last one, which `docker build` takes without --target, is the daemon."""

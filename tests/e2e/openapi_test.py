@@ -105,9 +105,24 @@ class DocumentTest(unittest.TestCase):
         for method, segments in re.findall(r'^ +\{"([A-Z]+)", \{(".*")\}, Access::', source, re.MULTILINE):
             routes.add((method, "/" + "/".join(re.findall('"(.*?)"', segments))))
         self.assertEqual(len(routes), source.count("Access::k", 0, source.index("return routes;")))
-        ours = {route for route in routes if not route[1].startswith("/v2")}  # the Open Inference Protocol has its own
+        ours = {route for route in routes if not route[1].startswith("/v2")}  # those are in the page's section v2
         self.assertEqual(ours, {(method, re.sub(r"\{\w+\}", "{}", path))
                                 for method, path, _ in self.contract.operations.values()})
+
+    def test_the_routes_of_the_open_inference_protocol_are_in_the_documentation(self):
+        source = pathlib.Path("client/gateway/api/api.cc").read_text(encoding="utf-8")
+        routes = re.findall(r'^ +\{"[A-Z]+", \{("v2".*)\}, Access::', source, re.MULTILINE)
+        self.assertGreater(len(routes), 10)
+        section = (WEB / "docs.html").read_text(encoding="utf-8").split('<section aria-labelledby="v2">')[1].split("</section>")[0]
+        codes = re.findall("<code>(.*?)</code>", section, re.DOTALL)
+        for route in routes:
+            path = "/" + "/".join(re.findall('"(.*?)"', route))
+            last = path.rsplit("/", 1)[1]
+            known = {re.sub(r"\{\w+\}", "{}", code.split()[-1]) for code in codes if code.strip()}
+            if "/versions/{}" in path:
+                self.assertIn("/v2/models/{}/versions/{}/...", known)
+            else:
+                self.assertTrue(path in known or f"/{last}" in known or last in known, path)
 
     def test_every_text_is_there_in_chinese(self):
         texts = set()
@@ -373,7 +388,7 @@ class AnswersTest(ServedModelTest):
                                   env={"PATH": "/usr/bin:/bin", "HOME": home}, capture_output=True, text=True,
                                   timeout=120)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        for word in ('"label":"7"', '"digit":7', '7\n', "FEEDBACK_STATE_ACCEPTED", "TRAINING_STATE_RUNNING"):
+        for word in ('"label":"7"', '"data":["7"]', '"digit":7', '7\n', "FEEDBACK_STATE_ACCEPTED", "TRAINING_STATE_RUNNING"):
             self.assertIn(word, done.stdout)
 
 

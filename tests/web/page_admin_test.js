@@ -4,7 +4,7 @@ import {copyFileSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {test} from 'node:test';
 import {assertAccessible, drawWithMouse, openPage, outcome, quiet, startBrowser} from './browser.js';
 import {generated} from './digits.js';
-import {MODEL, ROOT, SHOTS, scratch, startBoth, wholeFile} from './programs.js';
+import {MODEL, ROOT, SHOTS, scratch, startBoth, startDaemon, startGateway, wholeFile} from './programs.js';
 
 const TOKEN = 'only-for-this-test-0123456789abcdef';
 const file = wholeFile(test);
@@ -27,6 +27,10 @@ const openAdmin = async page => {
 const notice = (page, pattern) => page.waitForFunction(
   source => [...document.querySelectorAll('#admin .notice')].some(e => new RegExp(source).test(e.textContent)), pattern.source,
   {timeout: 60000});
+const focused = page => page.evaluate(() => {
+  const {ariaLabel, textContent} = document.activeElement;
+  return ariaLabel ?? textContent;
+});
 
 test('training is followed live, goes live and is rolled back', async t => {
   const data = scratch(t);
@@ -54,6 +58,8 @@ test('training is followed live, goes live and is rolled back', async t => {
     const live = document.querySelector('.versions .badge[data-state=MODEL_STATE_LIVE]');
     return live && live.previousElementSibling.textContent !== before;
   }, before);
+  assert.match(await page.locator('.training .facts').last().textContent(), /^Version \d+ · Compared: \d/);
+  assert.match(await page.locator('.training .facts [lang=en]').textContent(), /^\d.* agreement/);
   await assertAccessible(page);
   await page.screenshot({path: `${SHOTS}/admin-trained.png`, fullPage: true});
 
@@ -64,6 +70,7 @@ test('training is followed live, goes live and is rolled back', async t => {
   await page.click('text=Roll back');
   await page.click('dialog[open] button.main');
   await notice(page, new RegExp(`is back at version ${before}`));
+  assert.equal(await focused(page), 'Reload mnist');  // there is nothing more to roll back to
   assert.match(await page.locator('#status-text').textContent(), new RegExp(before));  // the other tab knows, too
   await quiet(page);
 });
@@ -76,14 +83,88 @@ test('a training that cannot be is refused in words, one that runs can be cancel
   await openAdmin(page);
   await page.fill('#train-data', 'no-such-set');
   await page.click('#train');
-  await notice(page, /^That did not work: .*no-such-set/);
+  await notice(page, /^There is no data set no-such-set in the folder --data-dir of the server\.$/);
+  await page.click('#language');
+  await notice(page, /^服务器的 --data-dir 文件夹中没有数据集 no-such-set。$/);
+  await page.click('#language');
   await page.fill('#train-data', 'part');
   await page.fill('#train-epochs', '500');
   await page.press('#train-epochs', 'Enter');
-  await page.click('.training button');
-  await page.waitForSelector('.training .badge[data-state=TRAINING_STATE_CANCELLED]', {timeout: 60000});
-  assert.equal(await page.locator('.training button').isHidden(), true);
+  await page.waitForSelector('.training .badge[data-state=TRAINING_STATE_RUNNING]', {timeout: 60000});
+  await page.click('#train');
+  const waits = page.locator('.training', {has: page.locator('.badge[data-state=TRAINING_STATE_QUEUED]')});
+  assert.match(await waits.locator('.facts').first().textContent(), /The next to begin/);
+  const ids = await page.locator('.training h3 code').allTextContents();
+  assert.equal(new Set(ids).size, 2);
+  for (const id of ids) {
+    const cancel = page.getByRole('button', {name: `Cancel training ${id}`, exact: true});
+    await cancel.click();
+    await page.waitForSelector(`dialog[open] >> text=Cancel training ${id}?`);
+    await page.click('dialog[open] >> text=Back');
+    await cancel.click();
+    await page.click('dialog[open] button.main');
+    const cancelled = page.locator('.training', {hasText: id}).locator('[data-state=TRAINING_STATE_CANCELLED]');
+    await cancelled.waitFor({timeout: 60000});
+    assert.equal(await cancel.count(), 0);
+    assert.match(await focused(page), new RegExp(`^${id}`));
+  }
   await quiet(page, /status of 4\d\d/);
+});
+
+test('what nobody has changed stays selected and focused, what was chosen survives a switch of the language', async t => {
+  const daemon = await startDaemon(t, {}, '--model', `other=${MODEL}`);
+  const gateway = await startGateway(t, daemon.address);
+  const page = await openPage(t, browser, gateway.url);
+  await openAdmin(page);
+  for (const name of ['Reload mnist', 'Roll back mnist', 'Reload other', 'Roll back other'])
+    assert.equal(await page.getByRole('button', {name, exact: true}).count(), 1, name);
+  await page.evaluate(() => {
+    window.touched = 0;
+    new MutationObserver(() => ++window.touched).observe(document.querySelector('#admin'),
+      {subtree: true, childList: true, characterData: true, attributes: true});
+    getSelection().selectAllChildren(document.querySelector('.versions code'));
+  });
+  await page.focus('[data-action="reload other"]');
+  const refreshes = () => page.requests.filter(url => url.includes('/v1/trainings')).length;
+  for (const before = refreshes(); refreshes() < before + 2;) await page.waitForRequest(/\/v1\/trainings/);
+  assert.equal(await page.evaluate(() => window.touched), 0);
+  assert.equal(await page.evaluate(() => getSelection().toString()), await page.locator('.versions code').first().textContent());
+  assert.equal(await focused(page), 'Reload other');
+
+  await page.selectOption('#train-model', 'other');
+  await page.fill('#train-data', 'mine');
+  await page.fill('#train-epochs', '7');
+  await page.check('#train-corrections');
+  await page.selectOption('#train-promote', 'PROMOTE_NEVER');
+  await page.click('#language');
+  assert.equal(await page.locator('#train').textContent(), '开始训练');
+  assert.deepEqual(await page.evaluate(() => ['model', 'data', 'epochs', 'promote'].map(n => document.getElementById(`train-${n}`).value)),
+    ['other', 'mine', '7', 'PROMOTE_NEVER']);
+  assert.equal(await page.isChecked('#train-corrections'), true);
+  assert.equal(await page.isChecked('#train-fine-tune'), false);
+  assert.equal(await page.locator('#train-promote option:checked').textContent(), '不上线');
+  await quiet(page);
+});
+
+test('without a daemon the admin tab says so in its own words, and goes on by itself when it is back', async t => {
+  const state = scratch(t);
+  const daemon = await startDaemon(t, {state});
+  const gateway = await startGateway(t, daemon.address);
+  const page = await openPage(t, browser, gateway.url, {locale: 'zh-CN'});
+  await daemon.stop();
+  await page.click('#tab-admin');
+  const lost = page.locator('#admin .notice', {hasText: /^连接不到服务器。本页会不断重试，恢复后自动继续。$/});
+  await lost.nth(2).waitFor();  // in each section
+  await page.waitForSelector('#status[data-state=offline]');
+  assert.doesNotMatch(await page.locator('#admin').innerText(), /digitd|还没有训练过|没有待审核/);
+  await page.screenshot({path: `${SHOTS}/admin-offline.png`, fullPage: true});
+  await startDaemon(t, {state, listen: daemon.address});
+  await page.waitForSelector('#admin .models article');
+  await page.waitForSelector('.trainings >> text=还没有训练过');
+  await page.waitForSelector('.reviews >> text=没有待审核的更正');
+  await page.waitForSelector('#status[data-state=online]');
+  assert.equal(await lost.count(), 0);
+  await quiet(page, /status of 50[234]/);
 });
 
 test('a broken model file is refused, and what was live goes on', async t => {
@@ -95,6 +176,7 @@ test('a broken model file is refused, and what was live goes on', async t => {
   writeFileSync(model, 'no model');
   await page.click('text=Reload');
   await notice(page, /^That did not work: .*mnist\.pt/);
+  assert.match(await page.locator('#admin .notice [lang=en]').textContent(), /^[^:]*mnist\.pt/);
   assert.equal(await page.locator('.versions .badge[data-state=MODEL_STATE_LIVE]').count(), 1);
 });
 
@@ -117,19 +199,34 @@ test('corrections are reviewed', async t => {
   await page.waitForFunction(() => document.querySelectorAll('.reviews canvas').length === 1);
   await page.locator('.reviews >> text=Reject').first().click();
   await page.waitForSelector('.reviews >> text=None wait.');
+  assert.equal(await focused(page), 'Corrections to review');
   await quiet(page, /status of 422/);
 });
 
-test('the token is asked for by the daemon and kept in memory only', async t => {
+test('the token is asked for in the page\'s words, opens every section at once and is kept in memory only', async t => {
   const path = `${scratch(t)}/token`;
   writeFileSync(path, TOKEN, {mode: 0o600});
   const {gateway} = await startBoth(t, {}, '--admin-token-file', path);
   const page = await openPage(t, browser, gateway.url);
   await openAdmin(page);
   await page.click('text=Reload');
-  await notice(page, /^That did not work: .*token/);
+  const wanted = page.locator('#admin .notice', {hasText: /^For admins: enter the admin token above\.$/});
+  await wanted.nth(1).waitFor();  // of the reload and the corrections
+  await page.click('#language');
+  assert.equal(await page.locator('#reviews-title ~ .notice').textContent(), '仅限管理员：请在上方输入管理员令牌。');
+  await page.screenshot({path: `${SHOTS}/admin-token.png`, fullPage: true});
+  await page.click('#language');
+  await page.fill('#token', '令牌');
+  await page.waitForSelector('#token[aria-invalid=true]');
+  await assertAccessible(page);
+  await notice(page, /^An admin token is made of printable ASCII/);
+  assert.match(await page.locator('#token-hint').textContent(), /printable ASCII/);
+  await page.fill('#token', 'not-the-token');
+  await notice(page, /^For admins: the token above is not the admin token\.$/);
   await page.fill('#token', TOKEN);
   await page.press('#token', 'Enter');  // sends nothing anywhere
+  await page.waitForSelector('.reviews >> text=None wait.');
+  assert.equal(await page.locator('#admin .notice', {hasText: 'For admins'}).count(), 0);
   await page.click('text=Reload');
   await notice(page, /^The file has not changed/);
   const stored = await page.evaluate(() => JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, location.href]));

@@ -218,7 +218,7 @@ test('both languages say everything', async t => {
 
 // docs/page.png is a copy of page.png of this test: cp build/release/tests/web/shots/page.png docs/
 test('the picture for the README', async t => {
-  const page = await openPage(t, browser, gateway.url, {viewport: {width: 1060, height: 900}});
+  const page = await openPage(t, browser, gateway.url, {viewport: {width: 1060, height: 920}});
   for (const strokes of [generated(3, 2), traced(6), generated(5, 1), generated(9, 1), generated(8, 0), generated(2, 1)]) {
     await page.evaluate(() => document.getElementById('clear').click());
     await drawWithMouse(page, strokes);

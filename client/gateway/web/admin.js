@@ -1,11 +1,14 @@
 // The admin tab: token, models, trainings, corrections. Loaded when it is first opened.
 import * as api from './api.js';
+import {ask} from './ask.js';
 import {make} from './dom.js';
 import {locale, onLanguage, percent, t} from './i18n.js';
+import {Notice, fromServer} from './notice.js';
 import {Reviews} from './reviews.js';
 import {Trainings} from './trainings.js';
 
 const REFRESH_MS = 5000;
+const TYPED_MS = 300;  // without a key: the token is whole
 
 export class Admin {
   #root;
@@ -13,13 +16,15 @@ export class Admin {
   #timer = 0;
   #models = [];
   #modelList = make('div', {class: 'models'});
-  #modelNotice = make('p', {class: 'notice', role: 'status'});
+  #modelNotice = new Notice();
   #trainings = new Trainings(() => this.#refresh());
   #reviews = new Reviews();
+  #typed = 0;
   #token = make('input', {id: 'token', type: 'password', autocomplete: 'off', spellcheck: 'false',
-    'aria-describedby': 'token-hint', oninput: event => api.setToken(event.target.value)});
+    'aria-describedby': 'token-hint', oninput: () => this.#takeToken(TYPED_MS)});
+  #tokenHint = make('p', {id: 'token-hint', class: 'hint', role: 'status'});
 
-  // `changed` is called when what is live may have changed.
+  // `changed` is called when what is live may have changed, also to nothing.
   constructor(root, changed) {
     this.#root = root;
     this.#changed = changed;
@@ -38,39 +43,78 @@ export class Admin {
     this.#trainings.leave();
   }
 
+  // With it all sections may say more than before.
+  #takeToken(wait) {
+    api.setToken(this.#token.value);
+    this.#showToken();
+    clearTimeout(this.#typed);
+    this.#typed = setTimeout(() => {
+      this.#refresh();
+      this.#reviews.refresh();
+      this.#modelNotice.say();
+      this.#trainings.forget();
+    }, wait);
+  }
+
+  #showToken() {
+    const fits = api.tokenFits();
+    this.#token.setAttribute('aria-invalid', !fits);
+    this.#tokenHint.textContent = t(fits ? 'tokenHint' : 'badToken');
+  }
+
+  // One section's failure is not the others'.
   async #refresh() {
+    this.#reviews.retry();
     try {
       this.#models = await api.listModels();
+      this.#modelNotice.found();
       this.#renderModels();
-      await this.#trainings.refresh(this.#models);
     } catch (problem) {
-      this.#modelNotice.textContent = problem.offline ? t('offlineLong') : problem.message;
+      this.#modelNotice.lost(problem);
+      if (problem.offline) this.#changed();  // the page's status should know
     }
+    await this.#trainings.refresh(this.#models);
   }
 
   #render() {
+    this.#showToken();
     this.#root.replaceChildren(
-      make('form', {class: 'card token', onsubmit: event => event.preventDefault()},
-        make('label', {for: 'token'}, t('token')), this.#token, make('p', {id: 'token-hint', class: 'hint'}, t('tokenHint'))),
+      make('form', {class: 'card token', onsubmit: event => {
+        event.preventDefault();
+        this.#takeToken(0);
+      }},
+      make('label', {for: 'token'}, t('token')), this.#token, this.#tokenHint),
       make('section', {class: 'card', 'aria-labelledby': 'models-title'},
-        make('h2', {id: 'models-title'}, t('models')), this.#modelList, this.#modelNotice),
+        make('h2', {id: 'models-title'}, t('models')), this.#modelList, this.#modelNotice.element),
       this.#trainings.render(),
       this.#reviews.render(),
     );
+    this.#modelNotice.render();
     this.#renderModels();
   }
 
+  // Touches only what has changed, so that what is selected or focused elsewhere stays so.
   #renderModels() {
-    const focused = document.activeElement?.dataset?.action;  // buttons are made anew
-    this.#modelList.replaceChildren(...this.#models.map(model => this.#modelView(model)));
-    if (focused) this.#modelList.querySelector(`[data-action="${CSS.escape(focused)}"]`)?.focus();
+    const focused = document.activeElement?.dataset?.action;
+    const views = this.#models.map(model => this.#modelView(model));
+    const old = [...this.#modelList.children];
+    if (views.length !== old.length) this.#modelList.replaceChildren(...views);
+    else for (const [i, view] of views.entries()) if (!view.isEqualNode(old[i])) old[i].replaceWith(view);
+    if (focused) this.#focus(focused);
+  }
+
+  // The button with that action again, or when it is gone or has nothing to do, the first one of its model.
+  #focus(action) {
+    if (document.activeElement !== document.body) return;
+    const find = wanted => this.#modelList.querySelector(`[data-action="${CSS.escape(wanted)}"]:enabled`);
+    (find(action) ?? find(action.replace(/^\w+/, 'reload')))?.focus();
   }
 
   #modelView(model) {
     const kept = model.versions.find(v => v.state === 'MODEL_STATE_KEPT');
     const candidate = model.versions.find(v => v.state === 'MODEL_STATE_CANDIDATE');
     const button = (name, act, enabled = true) => make('button', {type: 'button', disabled: !enabled,
-      'data-action': `${name} ${model.name}`, onclick: act}, t(name));
+      'aria-label': `${t(name)} ${model.name}`, 'data-action': `${name} ${model.name}`, onclick: act}, t(name));
     return make('article', {},
       make('div', {class: 'title'},
         make('h3', {}, model.name, model.is_default ? make('span', {class: 'badge'}, t('default')) : null),
@@ -85,40 +129,44 @@ export class Admin {
     return this.#do(async () => {
       const answer = await api.reload(model.name);
       const live = answer.model.versions.find(v => v.state === 'MODEL_STATE_LIVE');
-      return answer.changed ? t('reloaded', {model: model.name, version: live.version}) + gate(answer) : t('unchanged');
+      return () => (answer.changed ? [t('reloaded', {model: model.name, version: live.version}), ...gate(answer)]
+        : [t('unchanged')]);
     });
   }
 
   async #rollback(model, kept) {
-    if (!(await ask(t('rollbackAsk', {model: model.name, version: kept.version}), t('rollback')))) return;
+    const agreed = await ask(t('rollbackAsk', {model: model.name, version: kept.version}), t('rollback'));
+    this.#focus(`rollback ${model.name}`);
+    if (!agreed) return;
     await this.#do(async () => {
       await api.rollback(model.name);
-      return t('rolledBack', {model: model.name, version: kept.version});
+      return () => [t('rolledBack', {model: model.name, version: kept.version})];
     });
   }
 
   #promote(model, candidate) {
     return this.#do(async () => {
       const answer = await api.promote(model.name, candidate.version);
-      return t('promoted', {model: model.name, version: candidate.version}) + gate(answer);
+      return () => [t('promoted', {model: model.name, version: candidate.version}), ...gate(answer)];
     });
   }
 
+  // `act` answers how to say what came of it.
   async #do(act) {
-    this.#modelNotice.textContent = '…';
-    let words;
+    this.#modelNotice.say(() => ['…']);
     try {
-      words = await act();
+      const words = await act();
       this.#changed();
+      await this.#refresh();
+      this.#modelNotice.say(words);
     } catch (problem) {
-      words = t('failedBecause', {why: problem.message});
+      await this.#refresh();
+      this.#modelNotice.fail(problem);
     }
-    await this.#refresh();
-    this.#modelNotice.textContent = words;
   }
 }
 
-const gate = answer => (answer.gate ? ` ${answer.gate}` : '');
+const gate = answer => (answer.gate ? [' ', t('gate'), fromServer(answer.gate)] : []);
 
 function versionView(version) {
   const facts = version.accuracy.map(a => `${percent(a.accuracy)} ${a.set}`);
@@ -131,21 +179,5 @@ function versionView(version) {
     make('code', {}, version.version),
     make('span', {class: 'badge', 'data-state': version.state}, t(version.state)),
     make('span', {class: 'facts'}, facts.join(' · ')),
-    version.state_reason ? make('span', {class: 'facts'}, version.state_reason) : null);
-}
-
-// Whether the reader agrees, in a dialog.
-function ask(question, yes) {
-  return new Promise(done => {
-    const dialog = make('dialog', {'aria-labelledby': 'ask-words', onclose: () => {
-      done(dialog.returnValue === 'yes');
-      dialog.remove();
-    }},
-    make('p', {id: 'ask-words'}, question),
-    make('div', {class: 'row'},
-      make('button', {type: 'button', class: 'main', onclick: () => dialog.close('yes')}, yes),
-      make('button', {type: 'button', onclick: () => dialog.close('no')}, t('cancel'))));
-    document.body.append(dialog);
-    dialog.showModal();
-  });
+    version.state_reason ? make('span', {class: 'facts', lang: 'en'}, version.state_reason) : null);
 }

@@ -7,6 +7,10 @@ export function setToken(value) {
   token = value.trim();
 }
 
+export const hasToken = () => token !== '';
+// A header carries nothing else.
+export const tokenFits = () => /^[ -~]*$/.test(token);
+
 // Why a call has failed. `status` 0: nobody answered. `retryAfter` in seconds, null: unknown.
 export class Problem extends Error {
   constructor(status, {detail = '', reason = '', retryAfter = null} = {}) {
@@ -22,6 +26,7 @@ export class Problem extends Error {
 async function call(path, {method = 'GET', body, type, admin = false, timeout = 30000, json = true, signal} = {}) {
   const headers = {};
   if (type) headers['Content-Type'] = type;
+  if (admin && !tokenFits()) throw new Problem(400, {reason: 'token'});
   if (admin && token) headers.Authorization = `Bearer ${token}`;
   const limit = AbortSignal.timeout(timeout);
   let response;

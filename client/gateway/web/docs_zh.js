@@ -205,7 +205,8 @@ export const chinese = {
   'OpenAPI 3.1.': 'OpenAPI 3.1。',
   'The pages\' styles, scripts and pictures': '网页的样式、脚本和图片',
   'The file.': '文件。',
-  'Something in the request is wrong; `detail` says what. A file that is no picture that is read: `reason` is undecodable.':
+  'Something in the request is wrong; `detail` says what.': '请求有误，`detail` 说明哪里错。',
+  'Something in the request is wrong; `detail` says what. The file is no picture of a kind that is read: `reason` is undecodable.':
     '请求有误，`detail` 说明哪里错。文件不是可读的图片时 `reason` 为 undecodable。',
   'For admins: the token is missing or wrong.': '仅限管理员：缺少令牌或令牌错误。',
   'The web page that asks is of another origin; or this is for admins, and digitd has no admin token.':
@@ -237,8 +238,8 @@ export const chinese = {
   'Its name.': '文件名。',
   'Seconds; absent when digitd does not say.': '秒数；digitd 没说时不带。',
   'Handwritten digits over HTTP.': '通过 HTTP 识别手写数字。',
-  'A gateway to digitd. GET also answers HEAD; OPTIONS tells a path\'s methods. Every answer has `X-Request-Id` (the caller\'s, or a new one; the logs have it too) and `Server-Timing` (milliseconds: total, decode, queue, compute); `traceparent` is passed on. Lists may grow, objects may get new members.':
-    'digitd 的网关。GET 路径也回答 HEAD；OPTIONS 给出路径支持的方法。每个回答都带 `X-Request-Id`（调用者给的，或新生成的；日志中也有）和 `Server-Timing`（毫秒：total、decode、queue、compute）；`traceparent` 会转交。列表可能变长，对象可能增加成员。',
+  'A gateway to digitd. GET also answers HEAD; OPTIONS tells a path\'s methods. Every answer has `X-Request-Id` (the caller\'s, or a new one; the logs have it too) and `Server-Timing` (milliseconds: total, decode, queue, compute); `traceparent` is passed on. Lists may grow, objects may get new members. The Open Inference Protocol under `/v2` is not in this document; `/docs` describes it.':
+    'digitd 的网关。GET 路径也回答 HEAD；OPTIONS 给出路径支持的方法。每个回答都带 `X-Request-Id`（调用者给的，或新生成的；日志中也有）和 `Server-Timing`（毫秒：total、decode、queue、compute）；`traceparent` 会转交。列表可能变长，对象可能增加成员。`/v2` 下的 Open Inference Protocol 不在本文件中，见 `/docs`。',
   'Recognise': '识别',
   'Models': '模型',
   'Trainings': '训练',

@@ -1,10 +1,10 @@
 # FOLDER -> OUTPUT, a C++ file that defines WebFiles(). A script, so that it runs again when a file changes.
 set(types
   .html "text/html\; charset=utf-8" .css "text/css\; charset=utf-8" .js "text/javascript\; charset=utf-8"
-  .svg image/svg+xml .json application/json .webmanifest application/manifest+json)
+  .svg image/svg+xml .json application/json)
 set(arrays "")
 set(entries "")
-file(GLOB FILES ${FOLDER}/*.html ${FOLDER}/*.css ${FOLDER}/*.js ${FOLDER}/*.svg ${FOLDER}/*.json ${FOLDER}/*.webmanifest)
+file(GLOB FILES ${FOLDER}/*.html ${FOLDER}/*.css ${FOLDER}/*.js ${FOLDER}/*.svg ${FOLDER}/*.json)
 list(SORT FILES)
 set(index 0)
 foreach(file IN LISTS FILES)

@@ -2,38 +2,50 @@
 import * as api from './api.js';
 import {drawPixels, make} from './dom.js';
 import {t} from './i18n.js';
+import {Notice} from './notice.js';
 
 export class Reviews {
   #list = make('ul', {class: 'reviews'});
   #more = make('button', {type: 'button', class: 'quiet', hidden: true, onclick: () => this.#load(this.#next)});
-  #notice = make('p', {class: 'notice', role: 'status'});
+  #notice = new Notice();
+  #title = make('h2', {id: 'reviews-title', tabindex: -1});  // takes the focus when nothing is left to review
   #items = [];
   #next = '';
   #loaded = false;
+  #offline = false;
 
   refresh() {
-    this.#items = [];
     return this.#load('');
+  }
+
+  // Whether the server is back, if it was away.
+  retry() {
+    if (this.#offline) this.refresh();
   }
 
   async #load(pageToken) {
     try {
       const page = await api.listPendingFeedback('', pageToken);
-      this.#items.push(...(page.feedback ?? []));
+      this.#items = [...(pageToken ? this.#items : []), ...(page.feedback ?? [])];
       this.#next = page.next_page_token;
       this.#loaded = true;
-      this.#notice.textContent = '';
+      this.#offline = false;
+      this.#notice.say();
     } catch (problem) {
       this.#loaded = false;
-      this.#notice.textContent = problem.message;
+      if (!pageToken) this.#items = [];
+      this.#offline = problem.offline;
+      this.#notice.lost(problem);
     }
     this.#show();
   }
 
   render() {
     this.#show();
+    this.#notice.render();
+    this.#title.textContent = t('reviews');
     return make('section', {class: 'card', 'aria-labelledby': 'reviews-title'},
-      make('h2', {id: 'reviews-title'}, t('reviews')), this.#list, this.#more, this.#notice);
+      this.#title, this.#list, this.#more, this.#notice.element);
   }
 
   #show() {
@@ -59,9 +71,9 @@ export class Reviews {
     try {
       await api.reviewFeedback([item.id], state);
       await this.refresh();  // a review settles what contradicts it, too
-      this.#list.querySelector('button')?.focus();
+      (this.#list.querySelector('button') ?? this.#title).focus();
     } catch (problem) {
-      this.#notice.textContent = problem.message;
+      this.#notice.fail(problem);
     }
   }
 }

@@ -1,10 +1,13 @@
 // Trainings in the admin tab: starting one, and following each as the server tells of it (Server-Sent Events).
 import * as api from './api.js';
+import {ask} from './ask.js';
 import {accuracyChart} from './chart.js';
 import {make} from './dom.js';
 import {hasWords, locale, percent, t} from './i18n.js';
+import {Notice, fromServer} from './notice.js';
 
 const SHOWN = 6;
+const PROMOTIONS = {PROMOTE_IF_BETTER: 'goLiveIfBetter', PROMOTE_NEVER: 'goLiveNever', PROMOTE_ALWAYS: 'goLiveAlways'};
 const ENDED = ['TRAINING_STATE_DONE', 'TRAINING_STATE_FAILED', 'TRAINING_STATE_CANCELLED'];
 
 const ended = training => ENDED.includes(training.state);
@@ -13,9 +16,18 @@ export class Trainings {
   #ended;
   #views = new Map();  // by id
   #list = make('div', {class: 'trainings'});
-  #notice = make('p', {class: 'notice', role: 'status'});
+  #notice = new Notice();
+  #loaded = false;
+  // The form's inputs outlive a switch of the language, with what was chosen.
   #model = make('select', {id: 'train-model'});
   #modelField = null;
+  #data = make('input', {id: 'train-data', value: 'mnist', 'aria-describedby': 'train-data-hint', autocomplete: 'off',
+    spellcheck: 'false'});
+  #epochs = make('input', {id: 'train-epochs', type: 'number', min: 0, max: 1000, value: 0,
+    'aria-describedby': 'train-epochs-hint'});
+  #fineTune = make('input', {type: 'checkbox', id: 'train-fine-tune'});
+  #corrections = make('input', {type: 'checkbox', id: 'train-corrections'});
+  #promote = make('select', {id: 'train-promote'}, ...Object.keys(PROMOTIONS).map(value => new Option('', value)));
 
   // `somethingEnded` is called when a training has ended: there may be a new version.
   constructor(somethingEnded) {
@@ -27,23 +39,46 @@ export class Trainings {
     for (const view of this.#views.values()) view.leave();
   }
 
+  // What a start has answered is out of date.
+  forget() {
+    this.#notice.say();
+  }
+
   async refresh(models) {
-    const names = models.map(model => model.name);
-    if (names.join('\n') !== [...this.#model.options].map(o => o.value).join('\n'))
-      this.#model.replaceChildren(...names.map(name => new Option(name)));
+    this.#offer(models.map(model => model.name));
+    try {
+      this.#take((await api.listTrainings('')).slice(0, SHOWN));
+      this.#notice.found();
+    } catch (problem) {
+      this.#notice.lost(problem);
+    }
+  }
+
+  // To be trained.
+  #offer(names) {
+    const before = [...this.#model.options].map(option => option.value);
+    if (names.join('\n') !== before.join('\n')) {
+      const chosen = this.#model.value;
+      this.#model.replaceChildren(...names.map(name => new Option(name, name, false, name === chosen)));
+    }
     if (this.#modelField) this.#modelField.hidden = names.length < 2;
-    const trainings = (await api.listTrainings('')).slice(0, SHOWN);
+  }
+
+  #take(trainings) {
+    const first = !this.#loaded;
+    this.#loaded = true;
     const views = new Map(trainings.map(training => [training.id, this.#views.get(training.id) ?? this.#add(training.id)]));
     for (const [id, view] of this.#views) if (!views.has(id)) view.leave();
     const changed = [...views.keys()].join() !== [...this.#views.keys()].join();
     this.#views = views;
-    if (changed || trainings.length === 0) this.#showList();
+    if (changed || first) this.#showList();
     for (const training of trainings) views.get(training.id).follow(training);
   }
 
   render() {
     const section = make('section', {class: 'card', 'aria-labelledby': 'trainings-title'},
-      make('h2', {id: 'trainings-title'}, t('trainings')), this.#form(), this.#notice, this.#list);
+      make('h2', {id: 'trainings-title'}, t('trainings')), this.#form(), this.#notice.element, this.#list);
+    this.#notice.render();
     for (const view of this.#views.values()) view.render();
     this.#showList();
     return section;
@@ -51,7 +86,8 @@ export class Trainings {
 
   #showList() {
     const views = [...this.#views.values()].map(view => view.element);
-    this.#list.replaceChildren(...(views.length > 0 ? views : [make('p', {class: 'hint'}, t('noTrainings'))]));
+    const none = this.#loaded && views.length === 0;
+    this.#list.replaceChildren(...(none ? [make('p', {class: 'hint'}, t('noTrainings'))] : views));
   }
 
   #add(id) {
@@ -59,14 +95,7 @@ export class Trainings {
   }
 
   #form() {
-    const data = make('input', {id: 'train-data', value: 'mnist', 'aria-describedby': 'train-data-hint',
-      autocomplete: 'off', spellcheck: 'false'});
-    const epochs = make('input', {id: 'train-epochs', type: 'number', min: 0, max: 1000, value: 0,
-      'aria-describedby': 'train-epochs-hint'});
-    const fineTune = make('input', {type: 'checkbox', id: 'train-fine-tune'});
-    const corrections = make('input', {type: 'checkbox', id: 'train-corrections'});
-    const promote = make('select', {id: 'train-promote'}, new Option(t('goLiveIfBetter'), 'PROMOTE_IF_BETTER'),
-      new Option(t('goLiveNever'), 'PROMOTE_NEVER'), new Option(t('goLiveAlways'), 'PROMOTE_ALWAYS'));
+    for (const option of this.#promote.options) option.text = t(PROMOTIONS[option.value]);
     const field = (input, key, hint = null) => make('div', {class: 'field'},
       make('label', {for: input.id}, t(key)), input,
       hint ? make('p', {id: `${input.id}-hint`, class: 'hint'}, t(hint)) : null);
@@ -75,22 +104,24 @@ export class Trainings {
     this.#modelField.hidden = this.#model.options.length < 2;
     const start = event => {
       event.preventDefault();
-      this.#start({data_set: data.value.trim(), epochs: Number(epochs.value) || 0, fine_tune: fineTune.checked,
-        corrections: corrections.checked, promote: promote.value});
+      this.#start({data_set: this.#data.value.trim(), epochs: Number(this.#epochs.value) || 0,
+        fine_tune: this.#fineTune.checked, corrections: this.#corrections.checked, promote: this.#promote.value});
     };
     return make('form', {class: 'train', onsubmit: start},
-      this.#modelField, field(data, 'dataSet', 'dataSetHint'), field(epochs, 'epochs', 'epochsHint'), field(promote, 'goLive'),
-      make('div', {class: 'checks'}, check(fineTune, 'fineTune'), check(corrections, 'corrections')),
+      this.#modelField, field(this.#data, 'dataSet', 'dataSetHint'), field(this.#epochs, 'epochs', 'epochsHint'),
+      field(this.#promote, 'goLive'),
+      make('div', {class: 'checks'}, check(this.#fineTune, 'fineTune'), check(this.#corrections, 'corrections')),
       make('div', {class: 'row'}, make('button', {class: 'main', id: 'train'}, t('train'))));
   }
 
   async #start(request) {
-    this.#notice.textContent = '…';
+    this.#notice.say(() => ['…']);
     try {
       await api.train(this.#model.value || '-', request);
-      this.#notice.textContent = '';
+      this.#notice.say();
     } catch (problem) {
-      this.#notice.textContent = t('failedBecause', {why: problem.message});
+      const noSet = problem.status === 404 && problem.message.startsWith('data_set');
+      this.#notice.fail(problem, noSet ? () => [t('noDataSet', {name: request.data_set})] : undefined);
     }
     this.#ended();
   }
@@ -102,19 +133,23 @@ class TrainingView {
   #id;
   #ended;
   #training = null;
+  #seen = '';  // of what is shown
   #source = null;
   #state = make('span', {class: 'badge'});
   #bar = make('progress', {max: 1});
   #facts = make('p', {class: 'facts'});
   #outcome = make('p', {class: 'facts'});
+  #notice = new Notice();
+  #title = make('h3', {tabindex: -1});  // takes the focus from the button that goes
   #cancel = make('button', {type: 'button', class: 'quiet', onclick: () => this.#stop()});
   #chart = make('div', {class: 'chart-box'});
 
   constructor(id, hasEnded) {
     this.#id = id;
     this.#ended = hasEnded;
-    this.element.append(make('div', {class: 'title'}, make('h3', {}, make('code', {}, id), this.#state), this.#cancel),
-      this.#bar, this.#facts, this.#chart, this.#outcome);
+    this.#title.append(make('code', {}, id), this.#state);
+    this.element.append(make('div', {class: 'title'}, this.#title, this.#cancel),
+      this.#bar, this.#facts, this.#chart, this.#outcome, this.#notice.element);
   }
 
   // Shows what the list said, and from then on what the server tells, until it has ended.
@@ -136,6 +171,9 @@ class TrainingView {
   }
 
   #show(training) {
+    const seen = JSON.stringify(training);
+    if (seen === this.#seen) return;
+    this.#seen = seen;
     const news = this.#training && !ended(this.#training) && ended(training);
     this.#training = training;
     if (ended(training)) this.leave();
@@ -150,23 +188,29 @@ class TrainingView {
     this.#state.textContent = hasWords(training.state) ? t(training.state) : training.state;
     this.#state.dataset.state = training.state;
     this.#cancel.textContent = t('cancel');
+    this.#cancel.setAttribute('aria-label', t('cancelIt', {id: this.#id}));
+    if (ended(training) && this.#cancel === document.activeElement) this.#title.focus();
     this.#cancel.hidden = ended(training);
     this.#bar.hidden = ended(training);
-    this.#bar.setAttribute('aria-label', t('trainings'));
+    this.#bar.setAttribute('aria-label', `${t('trainings')} ${this.#id}`);
     if (progress?.steps) this.#bar.value = (progress.epoch - 1 + progress.step / progress.steps) / progress.epochs;
     else this.#bar.removeAttribute('value');
     this.#facts.textContent = factsOf(training).join(' · ');
-    this.#outcome.textContent = [training.version && t('cameOut', {version: training.version}), training.gate, training.error]
-      .filter(Boolean).join(' · ');
+    const outcome = [training.version && [t('cameOut', {version: training.version})],
+      training.gate && [t('gate'), fromServer(training.gate)], training.error && [fromServer(training.error)]].filter(Boolean);
+    this.#outcome.replaceChildren(...outcome.flatMap((part, i) => (i ? [' · ', ...part] : part)));
+    this.#notice.render();
     this.#chart.replaceChildren(...(training.epochs?.length > 0
       ? [make('p', {class: 'hint'}, t('chart')), accuracyChart(training.epochs, progress?.epochs ?? 0)] : []));
   }
 
   async #stop() {
+    if (!(await ask(t('cancelAsk', {id: this.#id}), t('cancelIt', {id: this.#id})))) return;
     try {
       await api.cancelTraining(this.#id);
+      this.#notice.say();
     } catch (problem) {
-      this.#outcome.textContent = problem.message;
+      this.#notice.fail(problem);
     }
   }
 }
@@ -177,7 +221,7 @@ function factsOf(training) {
   const last = training.epochs?.at(-1);
   if (last) facts.push(`${t('accuracy')} ${percent(last.accuracy)}`);
   const {progress} = training;
-  if (training.state === 'TRAINING_STATE_QUEUED') facts.push(t('waits', {n: training.position}));
+  if (training.state === 'TRAINING_STATE_QUEUED') facts.push(training.position > 0 ? t('waits', {n: training.position}) : t('waitsNext'));
   if (training.state !== 'TRAINING_STATE_RUNNING' || !progress) return facts;
   facts.push(t('epochOf', progress), t('loss', {n: number.format(progress.loss)}));
   if (progress.images_per_second > 0) facts.push(t('speed', {n: number.format(progress.images_per_second)}));
