@@ -176,8 +176,8 @@ export const chinese = {
   'Only of this model.': '只列这个模型的。',
   'Newest first.': '最新的在前。',
   'One training, now or as it goes on': '一次训练：现在的状态，或持续跟踪',
-  'Its state. With `Accept: text/event-stream`: server-sent events named `training`, whose data is a Training, at once and after each change until it has ended.':
-    '它的状态。带 `Accept: text/event-stream` 时是名为 `training` 的服务器推送事件，数据为一个 Training；立即发一次，此后每次变化都发，直到结束。',
+  'Its state. With `Accept: text/event-stream`: server-sent events named `training`, whose data is a Training, at once and after each change until it has ended; or one named `problem` when digitd is lost before.':
+    '它的状态。带 `Accept: text/event-stream` 时是名为 `training` 的服务器推送事件，数据为一个 Training；立即发一次，此后每次变化都发，直到结束；若此前失去 digitd，则发一个名为 `problem` 的事件。',
   'End a training': '终止训练',
   'It has ended, or is about to; what it has published stays.': '已终止，或即将终止；已发布的版本保留。',
   'Say what a picture really shows': '说明图片上到底是什么',
@@ -221,12 +221,12 @@ export const chinese = {
     'Host 头不是本网关的名称（`--allow-host`）。',
   'The picture is blank.': '图片是空白的。',
   'Too much waits; try again after `Retry-After`.': '等待的请求太多；请在 `Retry-After` 之后再试。',
-  'A bug; the logs have more under the request id.': '内部错误；日志中可按请求号查到更多。',
+  'A bug; the gateway\'s log has a line with the request id.': '内部错误；网关的日志中有带该请求号的一行。',
   'No digitd can be reached, or none that serves.': '连不上 digitd，或它不在服务。',
   'digitd has not answered in time (`--timeout`), or the picture waited for too long.':
     'digitd 没有按时回答（`--timeout`），或图片等待太久。',
-  'What HTTP itself refuses: 400 (damaged requests), 405 (methods), 408, 413, 431, 501, 505; and 499 and 501 when digitd was stopping or is older than the gateway.':
-    'HTTP 本身拒绝的：400（损坏的请求）、405（方法）、408、413、431、501、505；digitd 正在停止或比网关旧时为 499、501。',
+  'What HTTP itself refuses: 400 (damaged requests), 405 (methods), 408, 413, 431, 501, 503 (too many large bodies at once), 505; and 501 when digitd is older than the gateway.':
+    'HTTP 本身拒绝的：400（损坏的请求）、405（方法）、408、413、431、501、503（同时到达的大请求体太多）、505；digitd 比网关旧时为 501。',
   'The admin token of digitd (`--admin-token-file`), which the gateway passes on and never holds. Without one, admin calls work only where both listen on loopback addresses.':
     'digitd 的管理令牌（`--admin-token-file`），网关只转交，从不保存。没有令牌时，只有两者都监听回环地址，管理调用才可用。',
   'Name of the model; `-` is the default one.': '模型名；`-` 表示默认模型。',
@@ -238,8 +238,8 @@ export const chinese = {
   'Its name.': '文件名。',
   'Seconds; absent when digitd does not say.': '秒数；digitd 没说时不带。',
   'Handwritten digits over HTTP.': '通过 HTTP 识别手写数字。',
-  'A gateway to digitd. GET also answers HEAD; OPTIONS tells a path\'s methods. Every answer has `X-Request-Id` (the caller\'s, or a new one; the logs have it too) and `Server-Timing` (milliseconds: total, decode, queue, compute); `traceparent` is passed on. Lists may grow, objects may get new members. The Open Inference Protocol under `/v2` is not in this document; `/docs` describes it.':
-    'digitd 的网关。GET 路径也回答 HEAD；OPTIONS 给出路径支持的方法。每个回答都带 `X-Request-Id`（调用者给的，或新生成的；日志中也有）和 `Server-Timing`（毫秒：total、decode、queue、compute）；`traceparent` 会转交。列表可能变长，对象可能增加成员。`/v2` 下的 Open Inference Protocol 不在本文件中，见 `/docs`。',
+  'A gateway to digitd. GET also answers HEAD; OPTIONS tells a path\'s methods. Every answer has `X-Request-Id` (the caller\'s, or a new one; the access log has it too) and `Server-Timing` (milliseconds: total, decode, queue, compute); `traceparent` is passed on. Lists may grow, objects may get new members. The Open Inference Protocol under `/v2` is not in this document; `/docs` describes it.':
+    'digitd 的网关。GET 路径也回答 HEAD；OPTIONS 给出路径支持的方法。每个回答都带 `X-Request-Id`（调用者给的，或新生成的；访问日志中也有）和 `Server-Timing`（毫秒：total、decode、queue、compute）；`traceparent` 会转交。列表可能变长，对象可能增加成员。`/v2` 下的 Open Inference Protocol 不在本文件中，见 `/docs`。',
   'Recognise': '识别',
   'Models': '模型',
   'Trainings': '训练',
