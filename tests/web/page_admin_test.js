@@ -118,6 +118,8 @@ test('what nobody has changed stays selected and focused, what was chosen surviv
   await openAdmin(page);
   for (const name of ['Reload mnist', 'Roll back mnist', 'Reload other', 'Roll back other'])
     assert.equal(await page.getByRole('button', {name, exact: true}).count(), 1, name);
+  const refreshes = () => page.requests.filter(url => url.includes('/v1/trainings')).length;
+  while (refreshes() < 2) await page.waitForRequest(/\/v1\/trainings/);  // what the first look brought is shown by now
   await page.evaluate(() => {
     window.touched = 0;
     new MutationObserver(() => ++window.touched).observe(document.querySelector('#admin'),
@@ -125,7 +127,6 @@ test('what nobody has changed stays selected and focused, what was chosen surviv
     getSelection().selectAllChildren(document.querySelector('.versions code'));
   });
   await page.focus('[data-action="reload other"]');
-  const refreshes = () => page.requests.filter(url => url.includes('/v1/trainings')).length;
   for (const before = refreshes(); refreshes() < before + 2;) await page.waitForRequest(/\/v1\/trainings/);
   assert.equal(await page.evaluate(() => window.touched), 0);
   assert.equal(await page.evaluate(() => getSelection().toString()), await page.locator('.versions code').first().textContent());
