@@ -15,7 +15,7 @@ inline constexpr int kMaxJsonValues = 1'000'000;
 
 // INVALID_ARGUMENT with `what` ("model.json of 'mnist.pt'") for text that is no JSON, nested deeper than 32, has more
 // values (numbers, texts, lists and so on) than `max_values`, or has a name twice in one object, which two programs
-// could read in two ways. Nothing is stored before that is known.
+// could read in two ways. The values are counted before any is stored.
 absl::StatusOr<json::value> ParseJson(absl::string_view text, absl::string_view what, int max_values = kMaxJsonValues);
 
 }  // namespace digit

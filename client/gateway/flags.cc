@@ -23,7 +23,8 @@ Examples:
 
 constexpr char kFooter[] = R"(
 Every flag can also be set in the environment (DIGIT_GATEWAY_LISTEN for --listen). SIGTERM and SIGINT finish what was
-accepted, then exit 0; a second one ends the process at once. On an address that is not loopback, admin routes want the admin token of digitd.
+accepted, then exit 0; a second one ends the process at once. On an address that is not loopback, admin routes want the
+admin token of digitd.
 
 Exit codes: 0 stopped or nothing to do, 2 wrong flags, 4 the address is taken.)";
 
@@ -59,8 +60,7 @@ void AddOptions(CLI::App* app, GatewayConfig* config) {
   AddDuration(app, "--timeout", &config->timeout, "How long digitd may take to answer");
   app->add_option("--allow-host", config->hosts,
                   "Name by which this gateway may be called, may be repeated (in the environment: with commas); "
-                  "default: on a loopback address localhost, "
-                  "else any")
+                  "default: on a loopback address localhost, else any")
       ->type_name("HOST")
       ->allow_extra_args(false)
       ->delimiter(',')

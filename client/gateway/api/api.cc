@@ -149,12 +149,12 @@ Api::Work Api::Dispatch(Exchange& exchange) {
     co_return response;
   }
   const std::optional<Guard::Refusal> refusal = guard_.Check(http, preflight ? Access::kRead : found.route->access);
+  if (refusal.has_value()) co_return ProblemOf(refusal->status, refusal->detail, exchange.request_id);
   const absl::string_view encoding = http.header("content-encoding");
-  if (!refusal.has_value() && !encoding.empty() && !absl::EqualsIgnoreCase(encoding, "identity")) {
+  if (!encoding.empty() && !absl::EqualsIgnoreCase(encoding, "identity")) {
     co_return ProblemOf(415, "a body with Content-Encoding, such as gzip, is not read: send it as it is",
                         exchange.request_id);
   }
-  if (refusal.has_value()) co_return ProblemOf(refusal->status, refusal->detail, exchange.request_id);
   if (preflight) {
     HttpResponse response{.status = 204, .content_type = {}, .headers = {}, .body = {}, .stream = {}};
     response.headers.emplace_back("Allow", absl::StrCat(found.methods, ", OPTIONS"));
@@ -185,7 +185,7 @@ asio::awaitable<HttpResponse> Api::Handle(int thread, const HttpRequest& request
   try {
     response = co_await Dispatch(on_its_way);
   } catch (const std::exception& e) {
-    LogError("a request failed", {{"request_id", on_its_way.request_id}, {"error", e.what()}});
+    LogError("a handler threw", {{"request_id", on_its_way.request_id}, {"error", e.what()}});
     response = ProblemOf(500, "internal error; the log of the gateway has more", on_its_way.request_id);
   }
   if (IsOip(request.target)) response = AsOipError(std::move(response));
@@ -195,7 +195,8 @@ asio::awaitable<HttpResponse> Api::Handle(int thread, const HttpRequest& request
   response.headers.emplace_back("X-Content-Type-Options", "nosniff");
   for (auto& header : guard_.CorsHeaders(request)) response.headers.push_back(std::move(header));
   if (response.status == 500) {
-    LogError("a request failed", {{"request_id", on_its_way.request_id}, {"target", request.target}});
+    LogError("answered with an internal error",
+             {{"request_id", on_its_way.request_id}, {"target", request.target}, {"answer", response.body}});
   }
   if (options_.access_log) {
     LogInfo("answered", {{"method", request.method},

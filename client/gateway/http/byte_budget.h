@@ -17,7 +17,9 @@ class ByteBudget {
     explicit Share(ByteBudget* budget) : budget_(budget) {}
     Share(const Share&) = delete;
     Share& operator=(const Share&) = delete;
-    ~Share() { budget_->used_.fetch_sub(bytes_, std::memory_order_relaxed); }
+    ~Share() {
+      if (bytes_ > 0) budget_->used_.fetch_sub(bytes_, std::memory_order_relaxed);
+    }
 
     // False: there is no room for so much more.
     bool Take(size_t more) {

@@ -24,8 +24,8 @@ using boost::system::error_code;
 
 namespace {
 
-// Every connection is a descriptor; the soft limit is often 1,024. Gives how many connections there may be.
-int RaiseDescriptorLimit(int max_connections) {
+// How many of so many connections there may be: each is a descriptor. Raises the soft limit, which is often 1,024.
+int RoomForConnections(int max_connections) {
   constexpr rlim_t kOthers = 64;  // files, event loops, gRPC's connections
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return max_connections;
@@ -99,7 +99,7 @@ absl::string_view HttpReason(int status) {
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(Options options, Handler handler,
                                                               OnBadRequest on_bad_request) {
-  options.max_connections = RaiseDescriptorLimit(options.max_connections);
+  options.max_connections = RoomForConnections(options.max_connections);
   std::unique_ptr<HttpServer> server(new HttpServer(std::move(options)));
   const Options& o = server->options_;
   for (int i = 0; i < o.threads; ++i) {

@@ -28,12 +28,15 @@ async function call(path, {method = 'GET', body, type, admin = false, timeout = 
   if (type) headers['Content-Type'] = type;
   if (admin && !tokenFits()) throw new Problem(400, {reason: 'token'});
   if (admin && token) headers.Authorization = `Bearer ${token}`;
-  const limit = AbortSignal.timeout(timeout);
+  const stop = new AbortController();  // AbortSignal.any is younger than many browsers
+  for (const why of [AbortSignal.timeout(timeout), signal]) {
+    if (why?.aborted) stop.abort(why.reason);
+    why?.addEventListener('abort', () => stop.abort(why.reason));
+  }
   let response;
   let text;
   try {
-    response = await fetch(path, {method, body, headers, cache: 'no-store',
-      signal: signal ? AbortSignal.any([limit, signal]) : limit});
+    response = await fetch(path, {method, body, headers, cache: 'no-store', signal: stop.signal});
     text = await response.text();
   } catch (error) {
     throw new Problem(0, {detail: error.message});

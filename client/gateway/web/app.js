@@ -82,7 +82,7 @@ function offer(final) {
 async function recognize(job, signal) {
   job.picture = pictureOf(job.content);
   try {
-    const answer = await ask(job.picture, signal);
+    const answer = await answerTo(job.picture, signal);
     connection.found();
     return answer;
   } catch (problem) {
@@ -95,19 +95,19 @@ async function recognize(job, signal) {
 
 // An answer with the labels of the version that gave it. When that is a new one the list is asked for it; should it be
 // gone from there already, so is the picture's answer, and the next one is asked.
-async function ask(picture, signal, again = true) {
+async function answerTo(picture, signal, again = true) {
   let answer;
   try {
     answer = await api.recognize(picture, models.name, signal);
   } catch (problem) {
     if (problem.status !== 404 || !again) throw problem;
     await refreshModels();  // the chosen model is gone
-    return ask(picture, signal, false);
+    return answerTo(picture, signal, false);
   }
   if (!models.labelsOf(answer)) await refreshModels();
   else if (!models.gave(answer)) loadModels();
   answer.labels = models.labelsOf(answer);
-  return answer.labels || !again ? answer : ask(picture, signal, false);
+  return answer.labels || !again ? answer : answerTo(picture, signal, false);
 }
 
 function showBlank() {
