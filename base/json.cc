@@ -2,6 +2,9 @@
 
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/src.hpp>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -20,15 +23,28 @@ struct Counter {
 
   bool on_document_begin(Error) { return true; }
   bool on_document_end(Error) { return true; }
-  bool on_object_begin(Error error) { return CountValue(error); }
+  bool on_object_begin(Error error) {
+    if (remember_names) open.emplace_back();
+    return CountValue(error);
+  }
   bool on_object_end(size_t size, Error) {
     members += size;
+    if (remember_names) open.pop_back();
     return true;
   }
   bool on_array_begin(Error error) { return CountValue(error); }
   bool on_array_end(size_t, Error) { return true; }
-  bool on_key_part(Text, size_t, Error) { return true; }
-  bool on_key(Text, size_t, Error) { return true; }
+  bool on_key_part(Text part, size_t, Error) {
+    if (remember_names) name.append(part.data(), part.size());
+    return true;
+  }
+  bool on_key(Text part, size_t, Error) {
+    if (!remember_names) return true;
+    name.append(part.data(), part.size());
+    if (!open.back().insert(name).second && twice.empty()) twice = name;
+    name.clear();
+    return true;
+  }
   bool on_string_part(Text, size_t, Error) { return true; }
   bool on_string(Text, size_t, Error error) { return CountValue(error); }
   bool on_number_part(Text, Error) { return true; }
@@ -49,6 +65,10 @@ struct Counter {
   size_t max_values = 0;
   size_t values = 0;
   size_t members = 0;
+
+  bool remember_names = false;              // which takes time and memory
+  std::vector<std::set<std::string>> open;  // names of the objects that are being read
+  std::string name, twice;                  // what is being read of one; the first that was there before
 };
 
 size_t Members(const json::value& value) {
@@ -75,7 +95,12 @@ absl::StatusOr<json::value> ParseJson(absl::string_view text, absl::string_view 
   json::value value = json::parse(json::string_view(text.data(), text.size()), error);
   if (error) return absl::InvalidArgumentError(absl::StrCat(what, " is not valid JSON: ", error.message()));
   if (written.handler().members != Members(value)) {
-    return absl::InvalidArgumentError(absl::StrCat(what, " has a name twice in one object"));
+    json::basic_parser<Counter> again{json::parse_options()};
+    again.handler().max_values = static_cast<size_t>(max_values);
+    again.handler().remember_names = true;
+    again.write_some(false, text.data(), text.size(), error);
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, " has the name '", again.handler().twice.substr(0, 40), "' twice in one object"));
   }
   return value;
 }

@@ -1,6 +1,7 @@
 #include "client/gateway/flags.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <limits>
 
 #include "absl/strings/ascii.h"
@@ -45,7 +46,26 @@ std::string WrongOrigin(const std::string& origin) {
   const size_t scheme = origin.find("://");
   const bool fits = (absl::StartsWith(origin, "http://") || absl::StartsWith(origin, "https://")) &&
                     scheme + 3 < origin.size() && origin.find_first_of("/*?#, ", scheme + 3) == std::string::npos;
-  return fits ? "" : "'" + origin + "' is no origin such as https://a.example:8443 (no path, no *)";
+  if (!fits) return "'" + origin + "' is no origin such as https://a.example:8443 (no path, no *)";
+  const bool has_default_port = absl::EndsWith(origin, scheme == 4 ? ":80" : ":443");
+  if (has_default_port || absl::AsciiStrToLower(origin) != origin) {
+    return "'" + origin + "' is never sent: browsers write origins in lower case, without the scheme's own port";
+  }
+  return "";
+}
+
+// What a Host without its port never is; empty: it may be.
+std::string WrongHost(const std::string& host) {
+  const bool has_port = std::count(host.begin(), host.end(), ':') == 1;  // more of them: an IPv6 address
+  const bool fits = !host.empty() && !has_port && host.find_first_of("/[]@*, ") == std::string::npos;
+  return fits ? "" : "'" + host + "' is no name or address without scheme and port such as digits.example";
+}
+
+// What single flags cannot say of each other; empty: they fit.
+std::string Contradiction(const GatewayConfig& config) {
+  if (config.max_buffered_bytes >= config.max_body_bytes) return "";
+  return absl::StrCat("--max-buffered-bytes ", config.max_buffered_bytes, " must be at least --max-body-bytes ",
+                      config.max_body_bytes, ", or the largest body would never be taken");
 }
 
 void AddOptions(CLI::App* app, GatewayConfig* config) {
@@ -64,7 +84,7 @@ void AddOptions(CLI::App* app, GatewayConfig* config) {
       ->type_name("HOST")
       ->allow_extra_args(false)
       ->delimiter(',')
-      ->check([](const std::string& host) { return host.empty() ? std::string("the name is empty") : std::string(); });
+      ->check(WrongHost);
   app->add_option("--allow-origin", config->origins,
                   "Web pages of this origin may ask (CORS), may be repeated (or with commas): https://a.example; "
                   "default: only our own")
@@ -108,6 +128,7 @@ ParsedGatewayFlags ParseGatewayFlags(int argc, char** argv) {
   AddOptions(&app, &parsed.config);
   try {
     app.parse(argc, argv);
+    if (const std::string why = Contradiction(parsed.config); !why.empty()) throw CLI::ValidationError(why);
   } catch (const CLI::CallForHelp&) {
     parsed.exit_code = WriteToStandardOutput(app.help()).ok() ? kGatewayOk : 1;
   } catch (const CLI::CallForVersion&) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <string>
 
 #include "absl/hash/hash.h"
 #include "absl/status/status.h"
@@ -10,6 +11,7 @@
 #include "base/retry_after.h"
 #include "daemon/batching/task.h"
 #include "daemon/rpc/authorizer.h"
+#include "daemon/rpc/codec.h"
 #include "daemon/rpc/rpc_metrics.h"
 #include "daemon/rpc/status_mapping.h"
 #include "grpcpp/server_context.h"
@@ -27,6 +29,18 @@ inline FlowId NextStreamFlow() {
 // Unary calls of one connection are one flow.
 inline FlowId FlowOf(const grpc::CallbackServerContext& context) {
   return absl::HashOf(context.peer()) | kConnectionFlow;
+}
+
+inline CallOrigin OriginOf(const grpc::CallbackServerContext& context) {
+  CallOrigin origin{.peer = context.peer(), .request_ids = {}, .traceparent = {}};
+  const auto& metadata = context.client_metadata();
+  for (auto [at, end] = metadata.equal_range("x-request-id"); at != end; ++at) {
+    const absl::string_view id(at->second.data(), at->second.size());
+    absl::StrAppend(&origin.request_ids, origin.request_ids.empty() ? "" : ",", id);
+  }
+  const auto trace = metadata.find("traceparent");
+  if (trace != metadata.end()) origin.traceparent = std::string(trace->second.data(), trace->second.size());
+  return origin;
 }
 
 inline grpc::ServerUnaryReactor* FinishWith(UnaryCall* reactor, const absl::Status& status) {

@@ -228,20 +228,22 @@ std::string FormatTimingLine(const RecognizeResult& result) {
       " engine=", timing.batch.engine, " model=", result.model->name, "/", result.model->version);
 }
 
-AnsweredCall AnsweredCallOf(absl::string_view method, const v1::RecognizeRequest& request, std::string peer,
+AnsweredCall AnsweredCallOf(absl::string_view method, const v1::RecognizeRequest& request, CallOrigin origin,
                             absl::Duration took) {
   const size_t images = request.images_size() + request.packed_pixels().size() / kImagePixels;
-  return {method, request.model(), request.version(), images, std::move(peer), took};
+  return {method, request.model(), request.version(), images, std::move(origin), took};
 }
 
 std::string FormatAccessLine(const AnsweredCall& call, const absl::StatusOr<RecognizeResult>& result,
                              absl::string_view message) {
-  const std::string line =
+  std::string line =
       FormatLogLine("call", {{"method", call.method},
                              {"code", result.ok() ? "OK" : absl::StatusCodeToString(result.status().code())},
                              {"images", call.images},
-                             {"peer", call.peer},
+                             {"peer", call.origin.peer},
                              {"duration", absl::StrCat(absl::ToInt64Microseconds(call.took), "us")}});
+  if (!call.origin.request_ids.empty()) line = FormatLogLine(line, {{"request_id", call.origin.request_ids}});
+  if (!call.origin.traceparent.empty()) line = FormatLogLine(line, {{"traceparent", call.origin.traceparent}});
   if (result.ok()) return absl::StrCat(line, " ", FormatTimingLine(*result));
   std::string model = SafeText(call.model, kMaxLoggedName);
   if (!call.version.empty()) absl::StrAppend(&model, "/", SafeText(call.version, kMaxLoggedName));

@@ -23,8 +23,8 @@ class RecognizeReactor final : public PictureReactor<v1::RecognizeRequest, v1::R
     EncodeRecognize(result, request().options(), response);
     return absl::OkStatus();
   }
-  AnsweredCall Describe(std::string peer, absl::Duration took) const override {
-    return AnsweredCallOf("Recognize", request(), std::move(peer), took);
+  AnsweredCall Describe(CallOrigin origin, absl::Duration took) const override {
+    return AnsweredCallOf("Recognize", request(), std::move(origin), took);
   }
 };
 
@@ -63,7 +63,7 @@ grpc::ServerBidiReactor<v1::RecognizeStreamRequest, v1::RecognizeStreamResponse>
                               .max_unanswered_bytes = options_.max_unanswered_bytes,
                               .deadline = DeadlineOf(*context, *options_.clock),
                               .clock = options_.clock,
-                              .peer = options_.access_log ? context->peer() : "",
+                              .origin = options_.access_log ? OriginOf(*context) : CallOrigin{},
                               .metrics = options_.metrics,
                               .streams = &streams_};
   const auto stream = std::make_shared<RecognizeStreamReactor>(options, &slots_, recognizer_);

@@ -20,6 +20,7 @@
 #include "daemon/batching/task.h"
 #include "daemon/rpc/arena_message.h"
 #include "daemon/rpc/calls.h"
+#include "daemon/rpc/codec.h"
 #include "daemon/rpc/free_list.h"
 #include "daemon/rpc/open_streams.h"
 #include "daemon/rpc/rpc_metrics.h"
@@ -43,7 +44,7 @@ struct StreamOptions {
   size_t max_unanswered_bytes = 16 << 20;              // of requests
   SteadyTime deadline = SteadyTime::InfiniteFuture();  // of the RPC
   const Clock* clock = SteadyClock();                  // not owned
-  std::string peer;                                    // for the access log; empty: do not write it
+  CallOrigin origin;                                   // for the access log; no peer: do not write it
   RpcMetrics* metrics = nullptr;                       // not owned; null: nothing is counted
   OpenStreams* streams = nullptr;                      // not owned; keeps it
 };

@@ -69,7 +69,7 @@ class PictureReactor : public grpc::ServerUnaryReactor {
   virtual absl::StatusOr<RecognizeCall> Decode(SteadyTime arrived) = 0;
   virtual absl::Status Encode(const RecognizeResult& result, Response* response) = 0;
   // For the access log.
-  virtual AnsweredCall Describe(std::string peer, absl::Duration took) const = 0;
+  virtual AnsweredCall Describe(CallOrigin origin, absl::Duration took) const = 0;
 
   void Answer(absl::StatusOr<RecognizeResult> result) {
     if (result.ok()) {
@@ -82,7 +82,7 @@ class PictureReactor : public grpc::ServerUnaryReactor {
     const absl::Duration took = calls_.clock->Now() - arrived_;
     if (calls_.metrics != nullptr) calls_.metrics->CountHot(calls_.method, status.error_code(), took);
     if (calls_.access_log) {
-      LogInfo(FormatAccessLine(Describe(context_->peer(), took), result, status.error_message()));
+      LogInfo(FormatAccessLine(Describe(OriginOf(*context_), took), result, status.error_message()));
     }
     calls_.bytes->Give(own_bytes_);
     messages_->FreeRequest();  // the core is done with it; a client that does not read must not hold it

@@ -68,8 +68,8 @@ void RecognizeStreamReactor::Answer(Slot* slot, const absl::StatusOr<RecognizeRe
     options().metrics->CountHot(HotMethod::kRecognizeStream, static_cast<grpc::StatusCode>(response->error().code()),
                                 took);
   }
-  if (!options().peer.empty()) {
-    LogInfo(FormatAccessLine(AnsweredCallOf("RecognizeStream", request.request(), options().peer, took), result,
+  if (!options().origin.peer.empty()) {
+    LogInfo(FormatAccessLine(AnsweredCallOf("RecognizeStream", request.request(), options().origin, took), result,
                              response->error().message()));
   }
   Answered(slot);

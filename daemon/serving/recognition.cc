@@ -319,7 +319,9 @@ void Recognition::CountImages(const absl::Status& status) const {
 void Recognition::CountRequest(const absl::Status& status) const {
   RequestCounters& requests = *result_.model->requests;
   const SteadyTime now = clock_->Now();
-  if (!status.ok()) return requests.AddFailed(now - entered_, now);
+  const bool failed = !status.ok() || (call_.fails_whole && std::any_of(result_.images.begin(), result_.images.end(),
+                                                                        [](const auto& i) { return !i.status.ok(); }));
+  if (failed) return requests.AddFailed(now - entered_, now);
   requests.AddAnswered(now - entered_, now);
   if (result_.timing.batch.batch_size > 0) requests.AddComputed(result_.timing.queue, result_.timing.batch.compute);
 }

@@ -35,7 +35,8 @@ struct RecognizeCall {
   std::vector<ImageInput> images;
   absl::string_view packed_pixels;  // a multiple of kImagePixels bytes
   bool include_pixels = false;
-  TaskClass task_class;  // priority, and who asks
+  bool fails_whole = false;  // for statistics: the caller gets nothing when one picture has an error
+  TaskClass task_class;      // priority, and who asks
   SteadyTime deadline = SteadyTime::InfiniteFuture();
   // Set by the transport when the caller goes away; may be null. Shared, because it may outlive the transport's call.
   std::shared_ptr<const std::atomic<bool>> cancelled;

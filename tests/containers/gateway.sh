@@ -28,7 +28,7 @@ await_gateway() {
 ask() {
   local code=0
   curl --silent --max-time 20 --header 'Accept: text/plain' --write-out ' %{http_code}\n' \
-    --data-binary @tests/data/images/seven.png "http://$1/v1/models/-:recognize?request=[1-20]" |
+    --data-binary @tests/data/images/seven.png "http://$1/v1/models/-:recognize#[1-20]" |
     sed -z 's/7\n 200/7 200/g' >>"$2" || code=$?
   ((code == 0)) || echo "exit code $code" >>"$2"
 }

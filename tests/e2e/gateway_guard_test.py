@@ -47,8 +47,9 @@ class WebPagesTest(unittest.TestCase):
             self.assertEqual(self.gateway.get("/healthz", {"Host": host}).status, 200)
 
     def test_allow_host_names_those_by_which_it_is_called(self):
-        with Gateway(self.daemon.address, "--allow-host", "digits.example", "--allow-host", "other.example") as gateway:
-            for host in ("digits.example:8080", "OTHER.example"):
+        with Gateway(self.daemon.address, "--allow-host", "digits.example", "--allow-host", "other.example",
+                     "--allow-host", "fd00::1") as gateway:
+            for host in ("digits.example:8080", "OTHER.example", "[fd00::1]:80"):
                 self.assertEqual(gateway.get("/healthz", {"Host": host}).status, 200)
             problem(self, gateway.get("/healthz", {"Host": "localhost"}), 421)
 
@@ -82,12 +83,18 @@ class WebPagesTest(unittest.TestCase):
             self.assertEqual(asked.status, 204)
             self.assertEqual(asked.headers["access-control-allow-origin"], "https://a.example")
             self.assertEqual(asked.headers["access-control-allow-methods"], "POST")
-            self.assertIn("Content-Type", asked.headers["access-control-allow-headers"])
+            for name in ("Content-Type", "Traceparent", "Inference-Header-Content-Length"):
+                self.assertIn(name, asked.headers["access-control-allow-headers"])
             for answer in (gateway.post(RECOGNIZE, SEVEN, friend), gateway.post(RECOGNIZE, b"junk", friend),
                            gateway.post(FEEDBACK, CORRECTION, friend), gateway.get("/nothing", friend)):
                 self.assertEqual(answer.headers["access-control-allow-origin"], "https://a.example")
                 self.assertEqual(answer.headers["vary"], "Origin")
                 self.assertIn("X-Request-Id", answer.headers["access-control-expose-headers"])
+            whole = f"POST {RECOGNIZE} HTTP/1.1\r\nHost: localhost\r\nOrigin: https://a.example\r\n"
+            long = gateway.raw(whole + "X-Request-Id: mine\r\nContent-Length: 99999999\r\n\r\n")
+            problem(self, long, 413, "longer than 15728640")
+            self.assertEqual(long.headers["access-control-allow-origin"], "https://a.example")
+            self.assertEqual((long.headers["x-request-id"], long.json()["request_id"]), ("mine", "mine"))
             self.assertEqual(gateway.post(RECOGNIZE, SEVEN, {"Origin": "http://b:1"}).status, 200)
             self.assertNotIn("access-control-allow-origin", gateway.get("/v1/models", evil).headers)
             self.assertNotIn("access-control-allow-origin", gateway.ask("OPTIONS", RECOGNIZE, None, evil).headers)

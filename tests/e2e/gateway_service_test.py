@@ -1,6 +1,8 @@
 """digit-gateway while its daemon is away, slow, too busy or one of two, and while it is told to stop itself."""
 import json
 import os
+import re
+import shutil
 import signal
 import tempfile
 import threading
@@ -42,6 +44,11 @@ class DaemonTest(unittest.TestCase):
                     pass
                 for _ in range(8):  # whichever of its threads, and so connections to the daemon, is asked
                     self.answers(gateway)
+            self.assertEqual(gateway.stop(), 0)
+            changes = [line.split(" ", 2)[2] for line in gateway.log if "available" in line]
+            self.assertEqual(len(changes), 2, changes)  # a line each time, however many requests fail
+            self.assertRegex(changes[0], "digitd is not available error=.*cannot reach")
+            self.assertIn("digitd is available again", changes[1])
 
     def test_it_may_be_started_before_its_daemon(self):
         with start() as daemon:
@@ -68,6 +75,44 @@ class DaemonTest(unittest.TestCase):
             while gateway.get("/readyz").status != 200:
                 pass
             self.assertEqual(gateway.post(RECOGNIZE, SEVEN).status, 200)
+
+    def test_a_reload_may_take_longer_than_a_recognition(self):
+        with tempfile.TemporaryDirectory() as folder:
+            model = f"{folder}/mnist.pt"
+            shutil.copyfile(MODEL, model)
+            with Daemon("--model", model, "--watch", "false") as daemon, \
+                    Gateway(daemon.address, "--timeout", "300ms") as gateway:
+                freeze(daemon)
+                with gateway.connect() as connection:
+                    connection.send(request("localhost", "POST", "/v1/models/mnist:reload", "{}"))
+                    problem(self, gateway.get("/v1/models"), 504, "300ms")  # sent later, and given up
+                    daemon.process.send_signal(signal.SIGCONT)
+                    answer = connection.answer()
+                self.assertEqual((answer.status, answer.json()["changed"]), (200, False))
+
+    def test_request_ids_and_traces_reach_the_daemon(self):
+        trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        with start("--access-log") as daemon, Gateway(daemon.address, "--threads", "1") as gateway:
+            gateway.post(RECOGNIZE, SEVEN, {"X-Request-Id": "small"})
+            gateway.post(ALONE, SEVEN, {"X-Request-Id": "alone", "traceparent": trace})
+            infer = {"inputs": [{"name": "pixels", "datatype": "UINT8", "shape": [1, 28, 28],
+                                 "data": [0] * 300 + [255] * 100 + [0] * 384}]}
+            gateway.post("/v2/models/mnist/infer", infer, {"X-Request-Id": "tensor"})
+            freeze(daemon)  # the first of these goes at once, the others together
+            connections = [gateway.connect() for _ in range(4)]
+            for i, connection in enumerate(connections):
+                connection.send(request("localhost", "POST", RECOGNIZE, SEVEN, {"X-Request-Id": f"crowd-{i}"}))
+            daemon.process.send_signal(signal.SIGCONT)
+            for connection in connections:
+                self.assertEqual(connection.answer().status, 200)
+                connection.close()
+            self.assertEqual((gateway.stop(), daemon.stop()), (0, 0))
+            lines = [line for line in daemon.log[-1].splitlines() if " call method=" in line]
+            self.assertRegex(lines[0], " method=Recognize code=OK .*duration=\\d+us request_id=small decode=")
+            self.assertRegex(lines[1], f" method=Recognize code=OK .* request_id=alone traceparent={trace} decode=")
+            self.assertRegex(lines[2], " method=ModelInfer code=OK .* request_id=tensor decode=")
+            crowd = ",".join(re.search("request_id=(\\S+)", line)[1] for line in lines[3:])
+            self.assertEqual(sorted(crowd.split(",")), [f"crowd-{i}" for i in range(4)])
 
     def test_who_goes_away_has_the_call_cancelled(self):
         with start() as daemon, Gateway(daemon.address, "--timeout", "1h", "--access-log") as gateway:

@@ -72,6 +72,16 @@ class RecognizeTest(GatewayTest):
         found = self.recognize(body, headers).json()
         self.assertEqual(sorted(found), ["model", "results", "version"])
         self.assertEqual([result["label"] for result in found["results"]], ["7", "2"])
+        body, headers = form(("image", "seven.png", SEVEN), ("version", None, b"9"))
+        problem(self, self.gateway.post(RECOGNIZE, body, headers), 404, "no version '9'")
+        body, headers = form(("include", None, b"pixels,timing"), ("image", "seven.png", SEVEN))
+        self.assertLess({"pixels", "timing"}, set(self.recognize(body, headers).json()))
+
+    def test_what_a_query_has_besides_is_refused(self):
+        for query, words in [("inclde=pixels", "unknown name inclde; known are version, include"),
+                             ("model=mnist", "unknown name model"),
+                             ("include=pixels&include=timing", "include twice"), ("version=a&version=a", "version twice")]:
+            problem(self, self.gateway.post(f"{RECOGNIZE}?{query}", SEVEN), 400, words)
 
     def test_curl_as_people_call_it(self):
         address = f"http://{self.gateway.address}"
@@ -104,6 +114,9 @@ class RecognizeTest(GatewayTest):
         problem(self, self.gateway.post(RECOGNIZE, BLANK, plain), 422)
         for accept, kind in [("TEXT/plain; charset=utf-8", "text/plain"), ("text/html, text/plain;q=0.5", "text/plain"),
                              ("text/plain;q=0.1, application/json", "application/json"), ("*/*", "application/json"),
+                             ("application/json, text/plain, */*", "application/json"),  # axios, Angular
+                             ("text/plain, */*", "text/plain"), ("text/*", "text/plain"),
+                             ("text/plain;q=0.5, */*", "application/json"),
                              ("text/plain;q=0", "application/json"), ("text/plainer", "application/json")]:
             self.assertIn(kind, self.recognize(SEVEN, {"Accept": accept}).headers["content-type"], accept)
 
@@ -172,6 +185,7 @@ class RecognizeTest(GatewayTest):
         self.assertEqual((found[0]["digit"], sorted(found[1])), (7, ["error"]))
         self.assertEqual(self.recognize(SEVEN, {"Accept": "text/plain"}, target=target).body, b"7\n")
         self.assertEqual(problem(self, self.gateway.post(target, BLANK), 422)["reason"], "no_digit")
+        problem(self, self.gateway.post(target + "?include=pixels", SEVEN), 400, "knows no include")
 
     def test_a_body_that_is_none_says_what_is_wrong(self):
         json_type = {"Content-Type": "application/json"}
@@ -189,7 +203,7 @@ class RecognizeTest(GatewayTest):
                 (SEVEN, {"Content-Encoding": "gzip"}, 415, "Content-Encoding"),
                 (b'{"image": "*"}', json_type, 400, "neither base64 nor a data URL"),
                 (b'{"image": "data:image/png,x"}', json_type, 400, "data URL without"),
-                (b'{"image": "", "image": ""}', json_type, 400, "a name twice"),
+                (b'{"image": "", "image": ""}', json_type, 400, "the name 'image' twice"),
                 (b'{"picture": ""}', json_type, 400, 'unknown member "picture"'),
                 (b'{"image": "", "include": "pixels"}', json_type, 400, '"include" must be a list'),
                 (whole[:-20], kind, 400, "does not begin, go on or end"),
@@ -218,7 +232,7 @@ class OtherRoutesTest(GatewayTest):
         self.assertEqual((stats["model"], int(after["images"]) - int(before["images"])), ("mnist", 1))
         self.assertEqual(int(after["classes"][7]) - int(before["classes"][7]), 1)
         problem(self, self.gateway.get("/v1/models/nobody"), 404, "no model 'nobody'; this server has mnist")
-        problem(self, self.gateway.get("/v1/models?x=1"), 400, "x: Cannot find field")
+        problem(self, self.gateway.get("/v1/models?x=1"), 400, "'x' is unknown here; known are")
 
     def test_corrections_are_said_listed_and_reviewed(self):
         target = "/v1/models/mnist/feedback"
@@ -244,14 +258,18 @@ class OtherRoutesTest(GatewayTest):
         self.assertEqual(done.json()["feedback"][0]["state"], "FEEDBACK_STATE_ACCEPTED")
         [accepted] = self.gateway.get("/v1/feedback?state=ACCEPTED").json()["feedback"]
         self.assertEqual((accepted["id"], accepted["pixels"]), (first["id"], ""))
-        for body, status, words in [({"label": "1"}, 400, "must be an object such as"),
+        for body, status, words in [({"label": "1"}, 400, '"image" is missing'),
+                                    ([1], 400, "must be an object such as"),
+                                    ({"image": text(SEVEN), "label": "1", "not_a_digit": True}, 400,
+                                     "may be there"),
                                     ({"image": text(SEVEN)}, 400, "label"),
                                     ({"image": text(SEVEN), "label": "seven"}, 400, "0, 1, 2"),
                                     ({"image": text(SEVEN), "label": "1", "labl": "2"}, 400, "labl"),
                                     ({"image": text(BLANK), "label": "1"}, 400, "no digit")]:
             problem(self, self.gateway.post(target, body), status, words)
         problem(self, self.gateway.post("/v1/feedback:review", {"ids": [99], "state": "ACCEPTED"}), 404, "id 99")
-        problem(self, self.gateway.get("/v1/feedback?state=GONE"), 400, "FEEDBACK_STATE_GONE")
+        problem(self, self.gateway.get("/v1/feedback?state=GONE"), 400,
+                "'FEEDBACK_STATE_GONE' is none of FEEDBACK_STATE_PENDING, FEEDBACK_STATE_ACCEPTED")
 
     def test_every_answer_has_an_id_the_callers_when_it_is_sane(self):
         for sent in ("abc-123", "x" * 128, '{"a":1}'):
@@ -331,13 +349,19 @@ class OtherRoutesTest(GatewayTest):
     def test_help_names_every_flag_and_wrong_flags_say_why(self):
         program = self.gateway.process.args[0]
         told = run(program, "--help").stdout
-        for flag in ("listen", "server", "timeout", "head-timeout", "body-timeout", "idle-timeout", "allow-host",
-                     "allow-origin"):
+        for flag in ("listen", "server", "threads", "timeout", "head-timeout", "body-timeout", "idle-timeout",
+                     "drain-timeout", "allow-host", "allow-origin", "max-connections", "max-body-bytes",
+                     "max-buffered-bytes", "log-level", "access-log", "version"):
             self.assertIn("--" + flag, told)
         for flags, code, words in [(["--no-such"], 2, "--help"), (["--listen", "nonsense"], 2, "HOST:PORT"),
                                    (["--listen", self.gateway.address], 4, "in use"),
                                    (["--idle-timeout", "-1s"], 2, "above 0"),
-                                   (["--allow-origin", "*"], 2, "no origin"), (["--allow-host", ""], 2, "empty"),
+                                   (["--allow-origin", "*"], 2, "no origin"), (["--allow-host", ""], 2, "no name"),
+                                   (["--allow-host", "localhost:8080"], 2, "without scheme and port"),
+                                   (["--allow-host", "http://x"], 2, "without scheme and port"),
+                                   (["--allow-origin", "https://a.example:443"], 2, "the scheme's own port"),
+                                   (["--allow-origin", "https://A.example"], 2, "lower case"),
+                                   (["--max-buffered-bytes", "100"], 2, "at least --max-body-bytes 15728640"),
                                    (["--allow-origin", "https://a.example/"], 2, "no path"),
                                    (["--server", "http://x"], 2, "--server"), (["--threads", "999"], 2, "--threads")]:
             done = run(program, *flags)

@@ -271,6 +271,13 @@ class OipTest(unittest.TestCase):
         self.assertEqual(after.inference_count - before.inference_count, 30)
         self.assertEqual(after.execution_count - before.execution_count, 10)
         self.assertEqual(after.inference_stats.success.count - before.inference_stats.success.count, 10)
+        self.assertEqual(after.inference_stats.fail.count, before.inference_stats.fail.count)
+        good, blank = read(IMAGES[0]), read("tests/data/images/blank.png")
+        with self.assertRaises(grpc.RpcError):
+            self.stub.ModelInfer(request(shape=(2,), raw=raw_bytes([good, blank])))
+        failed = statistics().inference_stats
+        self.assertEqual((failed.success.count, failed.fail.count),
+                         (after.inference_stats.success.count, after.inference_stats.fail.count + 1))
         self.assertGreater(after.inference_stats.compute_infer.ns, before.inference_stats.compute_infer.ns)
         self.assertGreaterEqual(after.last_inference, before.last_inference)
         self.assertGreater(after.last_inference, 1_600_000_000_000)

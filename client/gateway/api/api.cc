@@ -87,12 +87,18 @@ bool Fits(absl::string_view pattern, absl::string_view segment, std::string* nam
   return true;
 }
 
-// As the caller sent it, when it is fit for headers and logs; else a new one.
-std::string RequestIdOf(absl::string_view sent) {
+constexpr absl::Duration kAdminTimeout = absl::Minutes(10);  // the page waits as long
+
+// Whether it is fit for headers and logs.
+bool IsRequestId(absl::string_view sent) {
   constexpr size_t kMax = 128;
-  const bool sane = !sent.empty() && sent.size() <= kMax &&
-                    std::all_of(sent.begin(), sent.end(), [](unsigned char c) { return absl::ascii_isgraph(c); });
-  if (sane) return std::string(sent);
+  return !sent.empty() && sent.size() <= kMax &&
+         std::all_of(sent.begin(), sent.end(), [](unsigned char c) { return absl::ascii_isgraph(c); });
+}
+
+// As the caller sent it, or a new one.
+std::string RequestIdOf(absl::string_view sent) {
+  if (IsRequestId(sent)) return std::string(sent);
   static const uint64_t start = std::random_device()() | uint64_t{std::random_device()()} << 32;
   static std::atomic<uint64_t> next{0};
   return absl::StrCat(absl::Hex(start, absl::kZeroPad16), "-", ++next);
@@ -158,13 +164,17 @@ Api::Work Api::Dispatch(Exchange& exchange) {
   if (preflight) {
     HttpResponse response{.status = 204, .content_type = {}, .headers = {}, .body = {}, .stream = {}};
     response.headers.emplace_back("Allow", absl::StrCat(found.methods, ", OPTIONS"));
-    if (!guard_.CorsHeaders(http).empty()) {
+    if (!guard_.CorsHeaders(http.header("origin")).empty()) {
       response.headers.emplace_back("Access-Control-Allow-Methods", found.methods);
-      response.headers.emplace_back("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Request-Id");
+      response.headers.emplace_back(
+          "Access-Control-Allow-Headers",
+          "Authorization, Content-Type, Inference-Header-Content-Length, Traceparent, X-Request-Id");
       response.headers.emplace_back("Access-Control-Max-Age", "600");
     }
     co_return response;
   }
+  // To load a model and ask its gate takes as long as it takes; 504 would say that it has failed.
+  if (found.route->access == Access::kAdmin) exchange.metadata.timeout = kAdminTimeout;
   co_return co_await found.route->handle(exchange, found.name);
 }
 
@@ -193,7 +203,7 @@ asio::awaitable<HttpResponse> Api::Handle(int thread, const HttpRequest& request
   response.headers.emplace_back("X-Request-Id", on_its_way.request_id);
   response.headers.emplace_back("Server-Timing", ServerTiming(took, on_its_way.timing));
   response.headers.emplace_back("X-Content-Type-Options", "nosniff");
-  for (auto& header : guard_.CorsHeaders(request)) response.headers.push_back(std::move(header));
+  for (auto& header : guard_.CorsHeaders(request.header("origin"))) response.headers.push_back(std::move(header));
   if (response.status == 500) {
     LogError("answered with an internal error",
              {{"request_id", on_its_way.request_id}, {"target", request.target}, {"answer", response.body}});
@@ -210,10 +220,13 @@ asio::awaitable<HttpResponse> Api::Handle(int thread, const HttpRequest& request
 }
 
 HttpResponse Api::Refuse(const HttpError& error) const {
-  const std::string request_id = RequestIdOf("");
+  const std::string request_id = RequestIdOf(FindHeader(error.headers, "x-request-id"));
   HttpResponse response = ProblemOf(error.status, error.detail, request_id);
   if (error.status == 503) response.headers.emplace_back("Retry-After", "1");
   response.headers.emplace_back("X-Request-Id", request_id);
+  for (auto& header : guard_.CorsHeaders(FindHeader(error.headers, "origin"))) {
+    response.headers.push_back(std::move(header));
+  }
   if (options_.access_log) {
     LogInfo("refused", {{"status", error.status}, {"detail", error.detail}, {"request_id", request_id}});
   }
@@ -230,6 +243,11 @@ HttpResponse Api::Answer(const Exchange& exchange, const absl::Status& status, c
                         .stream = {}};
   response.headers.emplace_back("Cache-Control", "no-store");
   return response;
+}
+
+std::string Api::SentRequestId(const Exchange& exchange) {
+  const absl::string_view sent = exchange.http.header("x-request-id");
+  return IsRequestId(sent) ? std::string(sent) : "";
 }
 
 absl::Status Api::ReadMessage(const Exchange& exchange, google::protobuf::Message* message) {

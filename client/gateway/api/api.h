@@ -63,6 +63,7 @@ class Api {
   static Work Recognize(Exchange& exchange, std::string model);
   static Work RecognizeAsInTutorial(Exchange& exchange, std::string model);
   static bool WantsText(const Exchange& exchange);
+  static std::string SentRequestId(const Exchange& exchange);  // empty: the id is our own
   static HttpResponse AnswerOne(const Exchange& exchange, const v1::RecognizeResponse& response, int index,
                                 bool tutorial);
   static Work RecognizeBody(Exchange& exchange, std::string model, bool tutorial);

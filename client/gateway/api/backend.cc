@@ -3,6 +3,7 @@
 #include <grpcpp/channel.h>
 
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -13,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
+#include "base/log.h"
 #include "base/retry_after.h"
 #include "client/lib/call_status.h"
 #include "client/lib/channel.h"
@@ -51,6 +53,19 @@ void AddIfItFits(grpc::ClientContext* context, const std::string& name, const st
   if (fits) context->AddMetadata(name, value);
 }
 
+// Of the whole process, which has one daemon's address; one line for each change.
+std::atomic<bool> is_unavailable{false};
+
+void NoteUnavailable(const absl::Status& why) {
+  if (!is_unavailable.exchange(true)) LogWarn("digitd is not available", {{"error", why}});
+}
+
+void NoteReachable() {
+  if (is_unavailable.load(std::memory_order_relaxed) && is_unavailable.exchange(false)) {
+    LogInfo("digitd is available again");
+  }
+}
+
 // The calls of a training's feed: gRPC's thread brings the next state, the coroutine's takes it. The first must come
 // within `timeout`; a training may stay as it is for as long as it likes.
 template <typename Request, typename Response>
@@ -76,7 +91,11 @@ class Feed final : public Backend::TrainingFeed, public grpc::ClientReadReactor<
   }
   grpc::ClientContext* context() { return &context_; }
 
-  asio::awaitable<std::optional<v1::Training>> Next(absl::Status* status) override {
+  asio::awaitable<std::optional<v1::Training>> Next(absl::Status* status, absl::Duration patience) override {
+    asio::steady_timer::time_point due = first_due_;
+    if (patience < absl::InfiniteDuration()) {
+      due = std::min(due, std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(patience));
+    }
     bool late = false;
     while (true) {
       {
@@ -91,7 +110,7 @@ class Feed final : public Backend::TrainingFeed, public grpc::ClientReadReactor<
           *status = state_->ended ? state_->status : PlainStatus(TooLate(), timeout_, true);
           co_return std::nullopt;
         }
-        state_->wake.expires_at(first_due_);
+        state_->wake.expires_at(due);
       }
       boost::system::error_code woken;
       co_await state_->wake.async_wait(asio::redirect_error(asio::use_awaitable, woken));
@@ -163,24 +182,24 @@ Backend::Backend(Options options, std::shared_ptr<grpc::Channel> channel)
       digits_(v1::DigitService::NewStub(channel_)),
       inference_(inference::GRPCInferenceService::NewStub(channel_)),
       health_(grpc::health::v1::Health::NewStub(channel_)),
-      coalescer_([this](std::shared_ptr<const v1::RecognizeRequest> request, std::function<void(SharedAnswer)> done) {
-        StartRecognize(std::move(request), std::move(done));
+      coalescer_([this](std::shared_ptr<const Coalescer::Group> group, std::function<void(SharedAnswer)> done) {
+        StartRecognize(std::move(group), std::move(done));
       }) {}
 
-void Backend::StartRecognize(std::shared_ptr<const v1::RecognizeRequest> request,
-                             std::function<void(SharedAnswer)> done) {
+void Backend::StartRecognize(std::shared_ptr<const Coalescer::Group> group, std::function<void(SharedAnswer)> done) {
   struct Call {
     grpc::ClientContext context;
-    std::shared_ptr<const v1::RecognizeRequest> request;
+    std::shared_ptr<const Coalescer::Group> group;
     SharedAnswer answer;
     std::function<void(SharedAnswer)> done;
   };
-  auto* call = new Call{.context = {}, .request = std::move(request), .answer = {}, .done = std::move(done)};
+  auto* call = new Call{.context = {}, .group = std::move(group), .answer = {}, .done = std::move(done)};
   const CallMetadata none;
   Prepare(none, &call->context);
-  digits_->async()->Recognize(&call->context, call->request.get(), &call->answer.response,
+  for (const std::string& id : call->group->request_ids) AddIfItFits(&call->context, "x-request-id", id);
+  digits_->async()->Recognize(&call->context, &call->group->request, &call->answer.response,
                               [this, call](grpc::Status status) {
-                                call->answer.status = ToStatus(status, call->context);
+                                call->answer.status = ToStatus(status, call->context, options_.timeout);
                                 call->answer.timing = TimingOf(call->context);
                                 call->done(std::move(call->answer));
                                 delete call;
@@ -194,17 +213,26 @@ std::string Backend::TimingOf(const grpc::ClientContext& context) {
 }
 
 void Backend::Prepare(const CallMetadata& metadata, grpc::ClientContext* context) const {
-  context->set_deadline(absl::ToChronoTime(absl::Now() + options_.timeout));
+  context->set_deadline(absl::ToChronoTime(absl::Now() + TimeoutOf(metadata)));
   AddIfItFits(context, "authorization", metadata.authorization);
   AddIfItFits(context, "x-request-id", metadata.request_id);
   AddIfItFits(context, "traceparent", metadata.traceparent);
   if (metadata.is_remote) context->AddMetadata("digit-caller", "remote");
 }
 
-absl::Status Backend::ToStatus(const grpc::Status& status, const grpc::ClientContext& context) const {
-  if (status.ok()) return absl::OkStatus();
+absl::Duration Backend::TimeoutOf(const CallMetadata& metadata) const {
+  return std::max(metadata.timeout, options_.timeout);
+}
+
+absl::Status Backend::ToStatus(const grpc::Status& status, const grpc::ClientContext& context,
+                               absl::Duration timeout) const {
+  if (status.ok()) {
+    NoteReachable();
+    return absl::OkStatus();
+  }
   const bool connected = channel_->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY;
-  absl::Status plain = PlainStatus(status, options_.timeout, connected);
+  absl::Status plain = PlainStatus(status, timeout, connected);
+  if (absl::IsUnavailable(plain)) NoteUnavailable(plain);
   // What gRPC says for a daemon that stops. Call() knows what we have cancelled ourselves.
   if (absl::IsCancelled(plain)) plain = absl::UnavailableError("digitd is stopping; try again");
   const std::optional<absl::Duration> pushback = RetryPushback(status, context);

@@ -36,6 +36,7 @@ struct CallMetadata {
   std::string request_id;
   std::string traceparent;  // empty: none
   bool is_remote = false;   // the caller is not on this machine, whatever address the daemon sees
+  absl::Duration timeout;   // when longer than Backend::Options::timeout
 };
 
 class Backend {
@@ -61,10 +62,11 @@ class Backend {
                                      const Request& request, const CallMetadata& metadata, HttpExchange* exchange,
                                      Response* response, std::string* timing = nullptr);
 
-  // Recognises one picture that Coalescer::IsSmall(), in company.
+  // Recognises one picture that Coalescer::IsSmall(), in company. `request_id` as in CallMetadata.
   asio::awaitable<Coalescer::Answer> RecognizeSmall(std::string model, std::string version, std::string picture,
-                                                    HttpExchange* exchange) {
-    return coalescer_.Recognize(std::move(model), std::move(version), std::move(picture), exchange);
+                                                    std::string request_id, HttpExchange* exchange) {
+    return coalescer_.Recognize(std::move(model), std::move(version), std::move(picture), std::move(request_id),
+                                exchange);
   }
 
   // Whether a daemon takes requests now.
@@ -74,8 +76,10 @@ class Backend {
   class TrainingFeed {
    public:
     virtual ~TrainingFeed() = default;  // cancels the call
-    // The next state; nullopt: there is no more, then `status` says why.
-    virtual asio::awaitable<std::optional<v1::Training>> Next(absl::Status* status) = 0;
+    // The next state; nullopt: there is no more, then `status` says why, or, with `patience`, DEADLINE_EXCEEDED: there
+    // was none for that long, and there may be more.
+    virtual asio::awaitable<std::optional<v1::Training>> Next(absl::Status* status,
+                                                              absl::Duration patience = absl::InfiniteDuration()) = 0;
     virtual void Cancel() = 0;
   };
   std::unique_ptr<TrainingFeed> WatchTraining(const std::string& id, const CallMetadata& metadata,
@@ -90,7 +94,7 @@ class Backend {
   template <typename Request, typename Response, typename Method>
   std::unique_ptr<TrainingFeed> Follow(Request request, Method method, const CallMetadata& metadata,
                                        asio::any_io_executor executor);
-  void StartRecognize(std::shared_ptr<const v1::RecognizeRequest> request, std::function<void(SharedAnswer)> done);
+  void StartRecognize(std::shared_ptr<const Coalescer::Group> group, std::function<void(SharedAnswer)> done);
   template <typename Async>
   Async* async() const {
     if constexpr (std::is_same_v<Async, class InferenceStub::async>) {
@@ -101,7 +105,8 @@ class Backend {
   }
   void Prepare(const CallMetadata& metadata, grpc::ClientContext* context) const;
   static std::string TimingOf(const grpc::ClientContext& context);
-  absl::Status ToStatus(const grpc::Status& status, const grpc::ClientContext& context) const;
+  absl::Status ToStatus(const grpc::Status& status, const grpc::ClientContext& context, absl::Duration timeout) const;
+  absl::Duration TimeoutOf(const CallMetadata& metadata) const;
 
   const Options options_;
   const std::shared_ptr<grpc::Channel> channel_;
@@ -147,7 +152,7 @@ asio::awaitable<absl::Status> Backend::Call(void (Async::*method)(grpc::ClientCo
     *timing = TimingOf(context);
   }
   if (gone) co_return absl::CancelledError("the client has gone");
-  co_return ToStatus(status, context);
+  co_return ToStatus(status, context, TimeoutOf(metadata));
 }
 
 }  // namespace digit

@@ -13,9 +13,9 @@
 namespace digit {
 
 asio::awaitable<Coalescer::Answer> Coalescer::Recognize(std::string model, std::string version, std::string picture,
-                                                        HttpExchange* exchange) {
+                                                        std::string request_id, HttpExchange* exchange) {
   Answer answer = co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Answer)>(
-      [this, exchange](auto handler, std::string m, std::string v, std::string p) {
+      [this, exchange](auto handler, std::string m, std::string v, std::string p, std::string id) {
         const asio::any_io_executor executor = asio::get_associated_executor(handler);
         // Shared, as std::function wants copies; empty once it has gone on.
         auto waiting = std::make_shared<std::optional<decltype(handler)>>(std::move(handler));
@@ -30,14 +30,15 @@ asio::awaitable<Coalescer::Answer> Coalescer::Recognize(std::string model, std::
           gone->status = absl::CancelledError("the client has gone");
           asio::post(executor, [resume, gone] { resume({.shared = gone, .index = 0}); });
         };
-        Add(executor, {std::move(m), std::move(v)}, std::move(p), resume);
+        Add(executor, {std::move(m), std::move(v)}, std::move(p), std::move(id), resume);
       },
-      asio::use_awaitable, std::move(model), std::move(version), std::move(picture));
+      asio::use_awaitable, std::move(model), std::move(version), std::move(picture), std::move(request_id));
   exchange->on_gone = nullptr;
   co_return answer;
 }
 
-void Coalescer::Add(const asio::any_io_executor& executor, const Key& key, std::string picture, Resume resume) {
+void Coalescer::Add(const asio::any_io_executor& executor, const Key& key, std::string picture, std::string request_id,
+                    Resume resume) {
   Line& line = lines_[key];
   if (line.next.waiting.empty()) {
     line.next.request.set_model(key.first);
@@ -46,6 +47,7 @@ void Coalescer::Add(const asio::any_io_executor& executor, const Key& key, std::
     asio::post(executor, [this, executor, key] { EndTurn(executor, key); });
   }
   line.next.request.add_images()->set_encoded(std::move(picture));
+  if (!request_id.empty()) line.next.request_ids.push_back(std::move(request_id));
   line.next.waiting.push_back(std::move(resume));
   if (line.next.waiting.size() == kMaxPictures) SendNext(executor, key, line);
 }
@@ -94,7 +96,7 @@ void Coalescer::SendNext(const asio::any_io_executor& executor, const Key& key, 
 void Coalescer::Send(const asio::any_io_executor& executor, const Key& key, Line& line, Group group) {
   ++line.calls_under_way;
   auto sent = std::make_shared<Group>(std::move(group));
-  call_({sent, &sent->request}, [this, executor, key, sent](SharedAnswer answer) {
+  call_(sent, [this, executor, key, sent](SharedAnswer answer) {
     asio::post(executor, [this, executor, key, sent, answer = std::move(answer)]() mutable {
       if (answer.status.ok()) answer.status = CheckResults(answer.response, sent->request.images_size());
       Finish(executor, key, *sent, std::make_shared<const SharedAnswer>(std::move(answer)));

@@ -39,27 +39,29 @@ class Coalescer {
   // not wait for it: a plain PNG (base/plain_png.h) of at most 4 KiB and 64x64.
   static bool IsSmall(absl::string_view picture);
 
-  // Starts a call; `done` is called on any thread, when the request is not read any more.
-  using Call =
-      std::function<void(std::shared_ptr<const v1::RecognizeRequest> request, std::function<void(SharedAnswer)> done)>;
-  explicit Coalescer(Call call) : call_(std::move(call)) {}
-
-  // The answer, and which of its results is that of `picture`. A call that is refused as a whole though each of its
+  // The answer, and which of its results is one's own. A call that is refused as a whole though each of its
   // pictures might not be (a daemon that takes few images in a call) is made again for each.
   struct Answer {
     std::shared_ptr<const SharedAnswer> shared;
     int index = 0;
   };
+  // The pictures of one call.
+  struct Group {
+    v1::RecognizeRequest request;
+    std::vector<std::string> request_ids;  // that callers have sent, none of them empty
+    std::vector<std::function<void(Answer answer)>> waiting;
+  };
+  // Starts a call; `done` is called on any thread, when the group is not read any more.
+  using Call = std::function<void(std::shared_ptr<const Group> group, std::function<void(SharedAnswer)> done)>;
+  explicit Coalescer(Call call) : call_(std::move(call)) {}
+
   // When the client goes away it is answered CANCELLED at once; the call, which others wait for, goes on.
-  asio::awaitable<Answer> Recognize(std::string model, std::string version, std::string picture,
+  // `request_id`: as the caller sent it; empty: it has not.
+  asio::awaitable<Answer> Recognize(std::string model, std::string version, std::string picture, std::string request_id,
                                     HttpExchange* exchange);
 
  private:
   using Resume = std::function<void(Answer answer)>;
-  struct Group {
-    v1::RecognizeRequest request;
-    std::vector<Resume> waiting;
-  };
   // For one model and version; forgotten when it is empty.
   struct Line {
     Group next;
@@ -68,7 +70,8 @@ class Coalescer {
   };
   using Key = std::pair<std::string, std::string>;  // model and version
 
-  void Add(const asio::any_io_executor& executor, const Key& key, std::string picture, Resume resume);
+  void Add(const asio::any_io_executor& executor, const Key& key, std::string picture, std::string request_id,
+           Resume resume);
   void EndTurn(const asio::any_io_executor& executor, const Key& key);
   void TickLater(const asio::any_io_executor& executor);
   void Tick(const asio::any_io_executor& executor);

@@ -69,12 +69,12 @@ std::optional<Guard::Refusal> Guard::Check(const HttpRequest& request, Access ac
   return std::nullopt;
 }
 
-HttpHeaders Guard::CorsHeaders(const HttpRequest& request) const {
-  const absl::string_view origin = request.header("origin");
+HttpHeaders Guard::CorsHeaders(absl::string_view origin) const {
   if (origin.empty() || !MayAsk(origin)) return {};
-  return {{"Access-Control-Allow-Origin", std::string(origin)},
-          {"Access-Control-Expose-Headers", "Retry-After, Server-Timing, X-Request-Id"},
-          {"Vary", "Origin"}};
+  return {
+      {"Access-Control-Allow-Origin", std::string(origin)},
+      {"Access-Control-Expose-Headers", "Inference-Header-Content-Length, Retry-After, Server-Timing, X-Request-Id"},
+      {"Vary", "Origin"}};
 }
 
 }  // namespace digit

@@ -39,8 +39,8 @@ class Guard {
   };
   std::optional<Refusal> Check(const HttpRequest& request, Access access) const;
 
-  // For the answer to a page that may ask (CORS); empty: none is needed.
-  HttpHeaders CorsHeaders(const HttpRequest& request) const;
+  // For the answer to a page of `origin`, if that may ask (CORS); empty: none is needed.
+  HttpHeaders CorsHeaders(absl::string_view origin) const;
 
   bool is_remote() const { return !options_.listens_on_loopback; }
 

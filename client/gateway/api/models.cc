@@ -50,9 +50,12 @@ namespace {
 absl::Status ReadFeedback(absl::string_view body, v1::SubmitFeedbackRequest* request) {
   ASSIGN_OR_RETURN(json::value value, ParseJson(body, "the body", kMaxBodyValues));
   json::object* object = value.if_object();
-  const json::value* image = object == nullptr ? nullptr : object->if_contains("image");
-  if (image == nullptr || !image->is_string()) {
+  if (object == nullptr) {
     return absl::InvalidArgumentError(R"(the body must be an object such as {"image": "...", "label": "7"})");
+  }
+  const json::value* image = object->if_contains("image");
+  if (image == nullptr || !image->is_string()) {
+    return absl::InvalidArgumentError(R"("image" is missing or is no string: base64 or a data URL)");
   }
   ASSIGN_OR_RETURN(std::string picture, DecodePicture(std::string(image->get_string()), "image"));
   object->erase("image");

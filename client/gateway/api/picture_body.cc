@@ -25,6 +25,14 @@ absl::Status Include(absl::string_view what, PictureBody* body) {
   return absl::OkStatus();
 }
 
+// A list with commas, as in a query or a form.
+absl::Status IncludeAll(absl::string_view list, PictureBody* body) {
+  for (const absl::string_view what : absl::StrSplit(list, ',', absl::SkipEmpty())) {
+    RETURN_IF_ERROR(Include(what, body));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::string> StringOf(const json::value& value, absl::string_view what) {
   if (!value.is_string()) return absl::InvalidArgumentError(absl::StrCat("\"", what, "\" must be a string"));
   return std::string(value.get_string());
@@ -79,8 +87,15 @@ absl::Status ReadJson(absl::string_view text, PictureBody* body) {
 
 absl::Status ReadForm(const HttpRequest& request, PictureBody* body) {
   ASSIGN_OR_RETURN(const std::vector<FormPart> parts, ParseMultipart(request.header("content-type"), request.body));
+  // Other fields, such as a button's, are none of our business.
   for (const FormPart& part : parts) {
-    if (part.is_file || part.name == "image") body->pictures.emplace_back(part.bytes);
+    if (part.is_file || part.name == "image") {
+      body->pictures.emplace_back(part.bytes);
+    } else if (part.name == "version") {
+      body->version = std::string(part.bytes);
+    } else if (part.name == "include") {
+      RETURN_IF_ERROR(IncludeAll(part.bytes, body));
+    }
   }
   body->is_list = body->pictures.size() > 1;
   if (body->pictures.empty()) return absl::InvalidArgumentError("the form has no file: send one as -F image=@FILE");
@@ -110,9 +125,15 @@ absl::StatusOr<std::string> DecodePicture(absl::string_view text, absl::string_v
 
 absl::StatusOr<PictureBody> ReadPictureBody(const HttpRequest& request, const Url& url) {
   PictureBody body;
-  body.version = url.parameter("version");
-  for (const absl::string_view what : absl::StrSplit(url.parameter("include"), ',', absl::SkipEmpty())) {
-    RETURN_IF_ERROR(Include(what, &body));
+  for (const auto& [name, value] : url.query) {
+    if (name == "version") {
+      body.version = value;
+    } else if (name == "include") {
+      RETURN_IF_ERROR(IncludeAll(value, &body));
+    } else {
+      return absl::InvalidArgumentError(
+          absl::StrCat("the query has an unknown name ", name.substr(0, 40), "; known are version, include"));
+    }
   }
   const std::string type = MediaTypeOf(request.header("content-type"));
   if (type == "application/json") {

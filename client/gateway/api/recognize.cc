@@ -25,26 +25,33 @@ HttpResponse Plain(std::string text) {
   return response;
 }
 
-// How much of `type` (RFC 9110, 12.5.1) the header Accept wants, 0..1; 0 when it does not name it.
-double QualityOf(absl::string_view accept, absl::string_view type) {
+// How much the header Accept wants a type: first its quality (RFC 9110, 12.5.1), then how exactly it is named: 0 not at
+// all, 1 by */*, 2 by text/*, 3 by its name, the most exact of which counts.
+using Wish = std::pair<double, int>;
+
+Wish WishFor(absl::string_view accept, absl::string_view type) {
+  const std::string family = absl::StrCat(type.substr(0, type.find('/')), "/*");
+  Wish wish;
   for (const absl::string_view range : absl::StrSplit(accept, ',')) {
-    if (MediaTypeOf(range) != type) continue;
+    const std::string named = MediaTypeOf(range);
+    const int exactness = named == type ? 3 : named == family ? 2 : named == "*/*" ? 1 : 0;
+    if (exactness <= wish.second) continue;
     double quality = 1;
     for (absl::string_view parameter : absl::StrSplit(range, ';')) {
       parameter = absl::StripAsciiWhitespace(parameter);
       if (absl::StartsWithIgnoreCase(parameter, "q=") && !absl::SimpleAtod(parameter.substr(2), &quality)) quality = 0;
     }
-    return quality;
+    wish = {quality, exactness};
   }
-  return 0;
+  return wish;
 }
 
 }  // namespace
 
 bool Api::WantsText(const Exchange& exchange) {
   const absl::string_view accept = exchange.http.header("accept");
-  const double text = QualityOf(accept, "text/plain");
-  return text > 0 && text >= QualityOf(accept, "application/json");
+  const Wish text = WishFor(accept, "text/plain");
+  return text.first > 0 && text > WishFor(accept, "application/json");  // JSON when it does not matter
 }
 
 Api::Work Api::Recognize(Exchange& exchange, std::string model) {
@@ -61,12 +68,16 @@ Api::Work Api::RecognizeBody(Exchange& exchange, std::string model, bool tutoria
     if (absl::IsUnimplemented(body.status())) co_return ProblemOf(415, body.status().message(), exchange.request_id);
     co_return ProblemOf(body.status(), exchange.request_id);
   }
+  if (tutorial && (body->include_pixels || body->include_timing)) {
+    co_return ProblemOf(400, "this path knows no include; /v1/models/-:recognize does", exchange.request_id);
+  }
   if (model == "-") model.clear();
   const bool is_plain = !body->include_pixels && !body->include_timing && exchange.metadata.traceparent.empty() &&
                         exchange.metadata.authorization.empty();
   if (is_plain && !body->is_list && Coalescer::IsSmall(body->pictures[0])) {
     const Coalescer::Answer answer = co_await exchange.backend.RecognizeSmall(
-        std::move(model), std::move(body->version), std::move(body->pictures[0]), &exchange.connection);
+        std::move(model), std::move(body->version), std::move(body->pictures[0]), SentRequestId(exchange),
+        &exchange.connection);
     const SharedAnswer& shared = *answer.shared;
     exchange.timing = shared.timing;
     if (!shared.status.ok()) co_return ProblemOf(shared.status, exchange.request_id);

@@ -33,6 +33,9 @@ Api::Work Api::ListTrainings(Exchange& exchange, std::string unused) {
                                                                         &AsyncStub::ListTrainings);
 }
 
+// Proxies cut a connection that is quiet for a minute, and an epoch may take longer. A comment, which readers skip.
+constexpr absl::Duration kHeartbeat = absl::Seconds(15);
+
 // One answer, or, for who accepts text/event-stream, Server-Sent Events until it has ended, or a problem.
 Api::Work Api::GetTraining(Exchange& exchange, std::string id) {
   std::shared_ptr<Backend::TrainingFeed> feed =
@@ -56,11 +59,15 @@ Api::Work Api::GetTraining(Exchange& exchange, std::string id) {
     connection.on_gone = [feed] { feed->Cancel(); };
     absl::Status ended;
     std::optional<v1::Training> next = std::move(training);
-    while (next.has_value()) {
-      if (!co_await writer.Write(absl::StrCat("event: training\ndata: ", MessageToJson(*next), "\n\n"))) break;
-      next = co_await feed->Next(&ended);
+    bool is_read = true;
+    while (is_read && (next.has_value() || absl::IsDeadlineExceeded(ended))) {
+      std::string part = ": quiet\n\n";
+      if (next.has_value()) part = absl::StrCat("event: training\ndata: ", MessageToJson(*next), "\n\n");
+      is_read = co_await writer.Write(std::move(part));
+      ended = absl::OkStatus();
+      if (is_read) next = co_await feed->Next(&ended, kHeartbeat);
     }
-    if (!next.has_value() && !ended.ok()) {  // it goes on elsewhere, or is lost: not the end of the training
+    if (is_read && !ended.ok()) {  // it goes on elsewhere, or is lost: not the end of the training
       const HttpResponse problem = ProblemOf(ended, "");
       co_await writer.Write(absl::StrCat("event: problem\ndata: ", problem.body, "\n\n"));
     }

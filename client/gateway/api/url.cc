@@ -2,6 +2,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/safe_text.h"
 #include "base/status.h"
@@ -44,7 +45,9 @@ absl::StatusOr<Url> ParseUrl(absl::string_view target) {
   for (const absl::string_view pair : absl::StrSplit(parts.second, '&', absl::SkipEmpty())) {
     const std::pair<absl::string_view, absl::string_view> both = absl::StrSplit(pair, absl::MaxSplits('=', 1));
     ASSIGN_OR_RETURN(std::string name, Decode(both.first, true));
-    ASSIGN_OR_RETURN(url.query[name], Decode(both.second, true));
+    ASSIGN_OR_RETURN(std::string value, Decode(both.second, true));
+    const bool is_first = url.query.emplace(name, std::move(value)).second;
+    if (!is_first) return absl::InvalidArgumentError(absl::StrCat("the query has ", name.substr(0, 40), " twice"));
   }
   return url;
 }

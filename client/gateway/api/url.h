@@ -12,7 +12,7 @@ namespace digit {
 
 struct Url {
   std::vector<std::string> segments;         // of the path, decoded: "/v1/models/a%3Ab" is {"v1", "models", "a:b"}
-  std::map<std::string, std::string> query;  // decoded; of a name that is there twice, the last
+  std::map<std::string, std::string> query;  // decoded
 
   // The value of a name; empty: it is not there.
   std::string parameter(const std::string& name) const {
@@ -21,7 +21,8 @@ struct Url {
   }
 };
 
-// INVALID_ARGUMENT: a % that is not followed by two hex digits, %00, what is not UTF-8.
+// INVALID_ARGUMENT: a % that is not followed by two hex digits, %00, what is not UTF-8, a name
+// twice.
 absl::StatusOr<Url> ParseUrl(absl::string_view target);
 
 }  // namespace digit

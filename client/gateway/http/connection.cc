@@ -210,14 +210,11 @@ asio::awaitable<bool> HttpConnection::AnswerOne() {
       if (reader.expects_continue() && in_.empty()) co_await WriteAll("HTTP/1.1 100 Continue\r\n\r\n", "");
     }
     if (!co_await ReadMore()) {
-      // Named: GCC 12 destroys an aggregate that is made within a co_await twice.
-      const HttpError late{.status = 408, .detail = "the request took too long to arrive"};
-      if (timed_out_) co_await Refuse(late);
+      if (timed_out_) co_await Refuse(reader.Refusal(408, "the request took too long to arrive"));
       co_return false;
     }
     if (phase_ == Phase::kBody && !held.Take(in_.size())) {
-      const HttpError crowded{.status = 503, .detail = "too many large bodies are being received; try again"};
-      co_await Refuse(crowded);
+      co_await Refuse(reader.Refusal(503, "too many large bodies are being received; try again"));
       co_return false;
     }
   }

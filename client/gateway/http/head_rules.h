@@ -6,13 +6,15 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "client/gateway/http/message.h"
 
 namespace digit {
 
 struct HttpError {
   int status = 400;
   std::string detail;
-  std::string target = {};  // of the request, when it got that far
+  std::string target = {};   // of the request, when it got that far
+  HttpHeaders headers = {};  // the same
 };
 
 constexpr int kMaxHeaderFields = 100;

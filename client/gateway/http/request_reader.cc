@@ -45,9 +45,15 @@ RequestReader::RequestReader(const HttpLimits& limits) : limits_(limits), parser
 RequestReader::~RequestReader() = default;
 
 RequestReader::State RequestReader::Fail(HttpError error) {
-  error_ = std::move(error);
-  error_.target = std::string(parser_->parser.get().target());
+  error_ = Refusal(error.status, std::move(error.detail));
   return state_ = State::kFailed;
+}
+
+HttpError RequestReader::Refusal(int status, std::string detail) const {
+  const auto& head = parser_->parser.get();
+  HttpError refusal{.status = status, .detail = std::move(detail), .target = std::string(head.target())};
+  for (const auto& field : head) refusal.headers.emplace_back(field.name_string(), field.value());
+  return refusal;
 }
 
 RequestReader::State RequestReader::ReadHead(std::string* bytes) {

@@ -32,6 +32,8 @@ class RequestReader {
 
   HttpRequest& request() { return request_; }        // in kDone
   const HttpError& error() const { return error_; }  // in kFailed
+  // For a request that is refused for another reason: with what has come of it.
+  HttpError Refusal(int status, std::string detail) const;
 
  private:
   struct Parser;  // keeps Boost.Beast out of this header: 20 s of compile time

@@ -298,6 +298,7 @@ absl::StatusOr<InferCall> DecodeInfer(const ModelInferRequest& request, int max_
   InferCall call;
   call.recognize.model = request.model_name();
   call.recognize.version = request.model_version();
+  call.recognize.fails_whole = true;
   RETURN_IF_ERROR(DecodeParameters(request.parameters(), &call));
   RETURN_IF_ERROR(DecodeOutputs(request, &call.form));
   RETURN_IF_ERROR(DecodeInput(request, max_images, &call));

@@ -46,9 +46,9 @@ void InferStreamReactor::Answer(Slot* slot, const InferAnswerForm& form, absl::S
     options().metrics->CountHot(HotMethod::kModelStreamInfer, static_cast<grpc::StatusCode>(result.status().code()),
                                 took);
   }
-  if (!options().peer.empty()) {
+  if (!options().origin.peer.empty()) {
     LogInfo(FormatAccessLine(
-        {"ModelStreamInfer", request.model_name(), request.model_version(), images, options().peer, took}, result,
+        {"ModelStreamInfer", request.model_name(), request.model_version(), images, options().origin, took}, result,
         response->error_message()));
   }
   Answered(slot);

@@ -26,8 +26,8 @@ class InferReactor final : public PictureReactor<inference::ModelInferRequest, i
   absl::Status Encode(const RecognizeResult& result, inference::ModelInferResponse* response) override {
     return EncodeInfer(result, call_.form, request().id(), response);
   }
-  AnsweredCall Describe(std::string peer, absl::Duration took) const override {
-    return {"ModelInfer", request().model_name(), request().model_version(), num_images_, std::move(peer), took};
+  AnsweredCall Describe(CallOrigin origin, absl::Duration took) const override {
+    return {"ModelInfer", request().model_name(), request().model_version(), num_images_, std::move(origin), took};
   }
 
   const int max_images_per_call_;
@@ -68,7 +68,7 @@ InferenceServiceImpl::ModelStreamInfer(grpc::CallbackServerContext* context) {
                               .max_unanswered_bytes = options_.max_unanswered_bytes,
                               .deadline = DeadlineOf(*context, *options_.clock),
                               .clock = options_.clock,
-                              .peer = options_.access_log ? context->peer() : "",
+                              .origin = options_.access_log ? OriginOf(*context) : CallOrigin{},
                               .metrics = options_.metrics,
                               .streams = &streams_};
   const auto stream = std::make_shared<InferStreamReactor>(options, &slots_, recognizer_, options_.max_images_per_call);

@@ -20,7 +20,7 @@ TEST(JsonTest, ANameThatIsThereTwiceIsRefusedHoweverItIsWritten) {
   for (const char* bad : {R"({"a": 1, "a": 1})", R"({"a": 1, "\u0061": 2})", R"([{"b": {"a": 1, "c": 2, "a": 3}}])"}) {
     const absl::StatusOr<json::value> value = ParseJson(bad, "it");
     EXPECT_EQ(value.status().code(), absl::StatusCode::kInvalidArgument) << bad;
-    EXPECT_THAT(std::string(value.status().message()), HasSubstr("it has a name twice in one object")) << bad;
+    EXPECT_THAT(std::string(value.status().message()), HasSubstr("it has the name 'a' twice in one object")) << bad;
   }
 }
 

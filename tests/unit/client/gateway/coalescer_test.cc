@@ -19,13 +19,14 @@ using ::testing::ElementsAre;
 
 class CoalescerTest : public ::testing::Test {
  protected:
-  void Ask(const std::string& model, const std::string& version, const std::string& picture) {
+  void Ask(const std::string& model, const std::string& version, const std::string& picture,
+           const std::string& request_id = "") {
     exchanges_.emplace_back();
-    asio::co_spawn(io_, AskAndNote(model, version, picture, &exchanges_.back()), asio::detached);
+    asio::co_spawn(io_, AskAndNote(model, version, picture, request_id, &exchanges_.back()), asio::detached);
   }
-  asio::awaitable<void> AskAndNote(std::string model, std::string version, std::string picture,
+  asio::awaitable<void> AskAndNote(std::string model, std::string version, std::string picture, std::string request_id,
                                    HttpExchange* exchange) {
-    const Coalescer::Answer answer = co_await coalescer_.Recognize(model, version, picture, exchange);
+    const Coalescer::Answer answer = co_await coalescer_.Recognize(model, version, picture, request_id, exchange);
     answers_.push_back(
         answer.shared->status.ok()
             ? absl::StrCat(picture, "->", answer.shared->response.results(answer.index).prediction().label())
@@ -35,25 +36,27 @@ class CoalescerTest : public ::testing::Test {
   asio::io_context io_;
   std::deque<HttpExchange> exchanges_;
   std::vector<v1::RecognizeRequest> calls_;
+  std::vector<std::vector<std::string>> ids_;  // by call
   absl::Status failure_;
   bool held_up_ = false, forgets_one_ = false;
   std::vector<std::function<void()>> answer_later_;
   int limit_ = 1000;
-  Coalescer coalescer_{
-      [this](std::shared_ptr<const v1::RecognizeRequest> request, std::function<void(SharedAnswer)> done) {
-        SharedAnswer answer{.status = failure_, .response = {}, .timing = {}};
-        if (request->images_size() > limit_) answer.status = absl::InvalidArgumentError("too many images");
-        for (const v1::Image& image : request->images()) {
-          answer.response.add_results()->mutable_prediction()->set_label("is " + image.encoded());
-        }
-        if (forgets_one_) answer.response.mutable_results()->RemoveLast();
-        calls_.push_back(*request);
-        if (held_up_) {
-          answer_later_.push_back([done, answer] { done(answer); });
-        } else {
-          done(std::move(answer));
-        }
-      }};
+  Coalescer coalescer_{[this](std::shared_ptr<const Coalescer::Group> group, std::function<void(SharedAnswer)> done) {
+    const v1::RecognizeRequest& request = group->request;
+    ids_.push_back(group->request_ids);
+    SharedAnswer answer{.status = failure_, .response = {}, .timing = {}};
+    if (request.images_size() > limit_) answer.status = absl::InvalidArgumentError("too many images");
+    for (const v1::Image& image : request.images()) {
+      answer.response.add_results()->mutable_prediction()->set_label("is " + image.encoded());
+    }
+    if (forgets_one_) answer.response.mutable_results()->RemoveLast();
+    calls_.push_back(request);
+    if (held_up_) {
+      answer_later_.push_back([done, answer] { done(answer); });
+    } else {
+      done(std::move(answer));
+    }
+  }};
   std::vector<std::string> answers_;
 };
 
@@ -90,6 +93,15 @@ TEST_F(CoalescerTest, WhatComesWhileACallIsUnderWayGoesWhenThatIsAnswered) {
   answer_later_[1]();
   io_.poll();
   EXPECT_THAT(answers_, ElementsAre("a->is a", "b->is b", "c->is c", "other->is other"));
+}
+
+TEST_F(CoalescerTest, IdsThatCallersSentTravelWithTheirPictures) {
+  Ask("m", "", "a", "id-a");
+  Ask("m", "", "b");
+  Ask("m", "", "c", "id-c");
+  Ask("n", "", "d");
+  io_.run();
+  EXPECT_THAT(ids_, ElementsAre(ElementsAre("id-a", "id-c"), ElementsAre()));
 }
 
 TEST_F(CoalescerTest, WhatFillsACallWaitsForNone) {
