@@ -104,6 +104,12 @@ export async function drawWithPen(page, strokes) {
   }
 }
 
+// How many pixels of the sheet are drawn.
+export const inkOf = page => page.evaluate(() => new Promise(done => requestAnimationFrame(() => {  // after the page's own frame
+  const sheet = document.getElementById('sheet');
+  done(sheet.getContext('2d').getImageData(0, 0, sheet.width, sheet.height).data.filter((v, i) => i % 4 === 3 && v > 0).length);
+})));
+
 // What the page says of all that has been drawn: {state, label, text, milliseconds since the pen was lifted}.
 export async function outcome(page) {
   const last = await page.waitForFunction(() => {
