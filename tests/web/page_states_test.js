@@ -248,6 +248,18 @@ test('another language than ours is answered in English, with reduced motion not
   assert.deepEqual(moves, []);
 });
 
+// From now on what the status changes to is kept in window.statuses.
+const watchStatus = page => page.evaluate(() => {
+  window.statuses = [];
+  const status = document.getElementById('status');
+  let last = status.dataset.state;
+  new MutationObserver(() => {
+    if (status.dataset.state === last) return;
+    last = status.dataset.state;
+    window.statuses.push(last);
+  }).observe(status, {attributes: true});
+});
+
 test('a gateway that receives too much at once is busy and not away', async t => {
   let busy = true;
   const url = await startProxy(t, gateway.address, request => busy && request.url.includes(':recognize') &&
@@ -261,18 +273,6 @@ test('a gateway that receives too much at once is busy and not away', async t =>
   await waitForAnswer(page, '8');
   assert.deepEqual(await page.evaluate(() => window.statuses), []);
   await quiet(page, /status of (422|503)/);
-});
-
-// From now on what the status changes to is kept in window.statuses.
-const watchStatus = page => page.evaluate(() => {
-  window.statuses = [];
-  const status = document.getElementById('status');
-  let last = status.dataset.state;
-  new MutationObserver(() => {
-    if (status.dataset.state === last) return;
-    last = status.dataset.state;
-    window.statuses.push(last);
-  }).observe(status, {attributes: true});
 });
 
 test('a list of models that fails does not make the page offline, is told, and is asked for again', async t => {
@@ -330,8 +330,9 @@ test('a correction that cannot be sent says why in the page\'s words', async t =
   await page.click('#language');
   await page.context().setOffline(false);
   await daemon.stop();
-  await page.locator('#labels button').nth(5).click();
-  await page.waitForFunction(() => document.getElementById('correct-notice').textContent === 'Sending …');
+  const answered = page.waitForResponse(/\/feedback$/);
+  await correct();
+  assert.equal((await answered).status(), 503);
   await page.waitForFunction(() => document.getElementById('correct-notice').textContent === 'That did not work: No connection to the server');
   await quiet(page, /ERR_INTERNET_DISCONNECTED|status of (422|50[23])/);
 });
