@@ -265,19 +265,20 @@ test('of many trainings one is followed: the page goes on, and a tab that is hid
     Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
     document.dispatchEvent(new Event('visibilitychange'));
   }, hidden);
-  await hide(true);
-  assert.deepEqual(await followed(page), []);
-  await hide(false);
-  await page.waitForFunction(() => window.seen.sources.at(-1).readyState === 1);
-  assert.deepEqual(await followed(page), [ids[1]]);
-
-  const listed = new Promise(found => page.route('**/v1/trainings?*', found, {times: 1}));
-  const held = await listed;  // of a refresh that is under way
-  await page.click('#tab-draw');
-  assert.deepEqual(await followed(page), []);
-  const answered = page.waitForResponse(/\/v1\/trainings\?/);
-  await held.continue();
-  await (await answered).finished();
+  for (const goAway of [() => hide(true), () => page.click('#tab-draw')]) {
+    const held = await new Promise(found => page.route('**/v1/trainings?*', found, {times: 1}));  // of a refresh
+    await goAway();
+    assert.deepEqual(await followed(page), []);
+    const answered = page.waitForResponse(/\/v1\/trainings\?/);
+    await held.continue();
+    await (await answered).finished();
+    await page.evaluate(() => fetch('/healthz').then(answer => answer.text()));  // by now the page has taken it
+    assert.deepEqual(await followed(page), []);
+    await hide(false);
+    if (await page.locator('#admin').isHidden()) break;
+    await page.waitForFunction(() => window.seen.sources.at(-1).readyState === 1);
+    assert.deepEqual(await followed(page), [ids[1]]);
+  }
   await drawWithMouse(page, generated(7, 0));
   assert.equal((await outcome(page)).label, '7');
   assert.deepEqual(await followed(page), []);
@@ -334,7 +335,16 @@ test('a double click asks for more corrections once, and accepts one', async t =
   await page.locator('.reviews >> text=Accept').first().dblclick();
   await page.waitForFunction(() => document.querySelectorAll('.reviews canvas').length === 12);  // from the start again
   assert.equal(asked, 1);
+  await page.evaluate(() => {
+    window.before = document.querySelector('.reviews canvas');
+    const [accept, reject, next] = document.querySelectorAll('.reviews li button');
+    accept.click();
+    reject.click();
+    next.dispatchEvent(new MouseEvent('click', {detail: 2, bubbles: true}));  // where another picture has moved up meanwhile
+  });
+  await page.waitForFunction(() => window.before !== document.querySelector('.reviews canvas'));
+  assert.equal(asked, 2);
   const {feedback} = await (await fetch(`${gateway.url}/v1/feedback?state=ACCEPTED`)).json();
-  assert.equal(feedback.length, 1);
+  assert.equal(feedback.length, 2);
   await quiet(page);
 });
