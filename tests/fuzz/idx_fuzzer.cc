@@ -1,5 +1,5 @@
 // Any bytes as an images file and a labels file, plain or gzip: ParseIdx() must answer, and what it accepts must be
-// consistent. The input is cut in two at the place its first two bytes name. Needs no seeds: an IDX header is 16 bytes.
+// consistent. The input is cut in two at the place its first two bytes name.
 #include <cstddef>
 #include <cstdint>
 
