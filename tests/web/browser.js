@@ -14,12 +14,18 @@ export async function startBrowser(t, ...flags) {
 }
 
 // Runs in the page before its own code: notes what the live region says, how long after the pen was lifted, how many
-// calls are under way, and what the Content-Security-Policy has refused.
+// calls are under way, what is followed as Server-Sent Events, and what the Content-Security-Policy has refused.
 function watch() {
-  window.seen = {outcomes: [], up: 0, pending: 0, recognitions: 0, violations: []};
+  window.seen = {outcomes: [], up: 0, pending: 0, recognitions: 0, violations: [], sources: []};
   const {seen} = window;
   document.addEventListener('securitypolicyviolation', e => seen.violations.push(`${e.violatedDirective} ${e.blockedURI}`));
   addEventListener('pointerup', () => (seen.up = performance.now()), true);
+  window.EventSource = class extends EventSource {
+    constructor(...args) {
+      super(...args);
+      seen.sources.push(this);
+    }
+  };
   const fetch = window.fetch;
   window.fetch = async (...args) => {
     const counted = String(args[0]).includes(':recognize');
@@ -103,6 +109,12 @@ export async function drawWithPen(page, strokes) {
     await send('mouseReleased', points.length - 1, 0);
   }
 }
+
+// How many pixels of the sheet are drawn.
+export const inkOf = page => page.evaluate(() => new Promise(done => requestAnimationFrame(() => {  // after the page's own frame
+  const sheet = document.getElementById('sheet');
+  done(sheet.getContext('2d').getImageData(0, 0, sheet.width, sheet.height).data.filter((v, i) => i % 4 === 3 && v > 0).length);
+})));
 
 // What the page says of all that has been drawn: {state, label, text, milliseconds since the pen was lifted}.
 export async function outcome(page) {

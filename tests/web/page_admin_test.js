@@ -4,7 +4,7 @@ import {copyFileSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {test} from 'node:test';
 import {assertAccessible, drawWithMouse, openPage, outcome, quiet, startBrowser} from './browser.js';
 import {generated} from './digits.js';
-import {MODEL, ROOT, SHOTS, scratch, startBoth, startDaemon, startGateway, wholeFile} from './programs.js';
+import {MODEL, ROOT, SHOTS, scratch, startBoth, startDaemon, startGateway, wholeFile, writeVersion} from './programs.js';
 
 const TOKEN = 'only-for-this-test-0123456789abcdef';
 const file = wholeFile(test);
@@ -233,4 +233,118 @@ test('the token is asked for in the page\'s words, opens every section at once a
   const stored = await page.evaluate(() => JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, location.href]));
   assert.ok(!stored.includes(TOKEN), stored);
   await quiet(page, /status of 40[13]/);
+});
+
+const post = (url, message) => fetch(url, {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify(message)});
+// The trainings that the page follows.
+const followed = page => page.evaluate(() => window.seen.sources.filter(source => source.readyState !== 2)
+  .map(source => source.url.split('/').at(-1)));
+
+test('of many trainings one is followed: the page goes on, and a tab that is hidden or left follows none', async t => {
+  const data = scratch(t);
+  writePart(data, 3000);
+  const {gateway} = await startBoth(t, {}, '--data-dir', data);
+  const ids = [];
+  for (let i = 0; i < 8; ++i) {
+    const started = await post(`${gateway.url}/v1/models/mnist:train`, {data_set: 'part', epochs: 500});
+    ids.push((await started.json()).id);
+  }
+  const page = await openPage(t, browser, gateway.url);
+  await openAdmin(page);
+  await page.waitForSelector('.training:last-child .badge[data-state=TRAINING_STATE_RUNNING]', {timeout: 60000});
+  await page.waitForFunction(() => /Epoch \d+ of 500/.test(document.querySelector('.training:last-child').textContent));
+  assert.deepEqual(await page.locator('.training h3 code').allTextContents(), [...ids].reverse());
+  assert.deepEqual(await followed(page), [ids[0]]);
+  await page.screenshot({path: `${SHOTS}/admin-queue.png`, fullPage: true});
+
+  await post(`${gateway.url}/v1/trainings/${ids[0]}:cancel`, {});
+  await page.waitForFunction(id => window.seen.sources.at(-1).url.endsWith(id), ids[1], {timeout: 60000});  // the next one
+  assert.deepEqual(await followed(page), [ids[1]]);
+
+  const hide = hidden => page.evaluate(hidden => {
+    Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, hidden);
+  for (const goAway of [() => hide(true), () => page.click('#tab-draw')]) {
+    const held = await new Promise(found => page.route('**/v1/trainings?*', found, {times: 1}));  // of a refresh
+    await goAway();
+    assert.deepEqual(await followed(page), []);
+    const answered = page.waitForResponse(/\/v1\/trainings\?/);
+    await held.continue();
+    await (await answered).finished();
+    await page.evaluate(() => fetch('/healthz').then(answer => answer.text()));  // by now the page has taken it
+    assert.deepEqual(await followed(page), []);
+    await hide(false);
+    if (await page.locator('#admin').isHidden()) break;
+    await page.waitForFunction(() => window.seen.sources.at(-1).readyState === 1);
+    assert.deepEqual(await followed(page), [ids[1]]);
+  }
+  await drawWithMouse(page, generated(7, 0));
+  assert.equal((await outcome(page)).label, '7');
+  assert.deepEqual(await followed(page), []);
+  await quiet(page, /status of 422/);
+});
+
+test('a rollback names the version that came back, and the model takes no other call meanwhile', async t => {
+  const model = `${scratch(t)}/mnist.pt`;
+  copyFileSync(MODEL, model);
+  const {gateway} = await startBoth(t, {model}, '--watch', 'false');
+  const renew = async seed => {  // another version goes live
+    writeVersion(model, seed);
+    const answer = await (await post(`${gateway.url}/v1/models/mnist:reload`, {force: true})).json();
+    return answer.model.versions.find(v => v.state === 'MODEL_STATE_LIVE').version;
+  };
+  const second = await renew(2);
+  const page = await openPage(t, browser, gateway.url);
+  await openAdmin(page);
+  let disabled = null;
+  await page.route('**/v1/models/mnist:rollback', async route => {
+    await renew(3);  // behind the page's back
+    disabled = await page.locator('.models button').evaluateAll(buttons => buttons.map(button => button.disabled));
+    await route.continue();
+  });
+  await page.click('text=Roll back');
+  await page.click('dialog[open] button.main');
+  await notice(page, new RegExp(`is back at version ${second}`));
+  assert.deepEqual(disabled, [true, true]);
+  assert.equal(await page.locator('[data-action="reload mnist"]').isEnabled(), true);
+  assert.equal(await focused(page), 'Reload mnist');
+  await quiet(page);
+});
+
+test('a double click asks for more corrections once, and accepts one', async t => {
+  const {gateway} = await startBoth(t);
+  const digits = readFileSync(`${ROOT}data/mnist/t10k-images-idx3-ubyte`).subarray(16);
+  const given = [];
+  for (let i = 0; i < 15; ++i) {  // a page has 12
+    const image = Buffer.concat([Buffer.from('P5 28 28 255\n'), digits.subarray(784 * i, 784 * (i + 1))]).toString('base64');
+    const answer = await post(`${gateway.url}/v1/models/mnist/feedback`, {image, label: '4'});
+    given.push(answer.status);
+  }
+  assert.deepEqual(new Set(given), new Set([200]));
+  const page = await openPage(t, browser, gateway.url);
+  await openAdmin(page);
+  await page.waitForFunction(() => document.querySelectorAll('.reviews canvas').length === 12);
+  const more = page.waitForResponse(/page_token=./);
+  await page.dblclick('text=More');
+  await (await more).finished();
+  await page.waitForSelector('text=More', {state: 'hidden'});
+  assert.equal(await page.locator('.reviews canvas').count(), 15);
+  let asked = 0;
+  page.on('request', request => (asked += request.url().endsWith(':review')));
+  await page.locator('.reviews >> text=Accept').first().dblclick();
+  await page.waitForFunction(() => document.querySelectorAll('.reviews canvas').length === 12);  // from the start again
+  assert.equal(asked, 1);
+  await page.evaluate(() => {
+    window.before = document.querySelector('.reviews canvas');
+    const [accept, reject, next] = document.querySelectorAll('.reviews li button');
+    accept.click();
+    reject.click();
+    next.dispatchEvent(new MouseEvent('click', {detail: 2, bubbles: true}));  // where another picture has moved up meanwhile
+  });
+  await page.waitForFunction(() => window.before !== document.querySelector('.reviews canvas'));
+  assert.equal(asked, 2);
+  const {feedback} = await (await fetch(`${gateway.url}/v1/feedback?state=ACCEPTED`)).json();
+  assert.equal(feedback.length, 2);
+  await quiet(page);
 });

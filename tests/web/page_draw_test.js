@@ -1,7 +1,7 @@
 // Every digit, drawn by mouse, touch, pen and keyboard at several pixel ratios, as the real network reads it.
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {drawWithMouse, drawWithPen, drawWithTouch, openPage, outcome, quiet, startBrowser, waitForAnswer} from './browser.js';
+import {drawWithMouse, drawWithPen, drawWithTouch, inkOf, openPage, outcome, quiet, startBrowser, waitForAnswer, waitForState} from './browser.js';
 import {generated, star, traced} from './digits.js';
 import {startBoth, wholeFile} from './programs.js';
 
@@ -66,10 +66,6 @@ test('the answer comes while the pen is down, with one call at a time', async t 
 
 test('pressure makes the line wider', async t => {
   const page = await openPage(t, browser, gateway.url);
-  const ink = () => page.evaluate(() => {
-    const sheet = document.getElementById('sheet');
-    return sheet.getContext('2d').getImageData(0, 0, sheet.width, sheet.height).data.filter((v, i) => i % 4 === 3 && v > 0).length;
-  });
   const devtools = await page.context().newCDPSession(page);
   const line = async force => {
     const box = await page.locator('#sheet').boundingBox();
@@ -79,7 +75,7 @@ test('pressure makes the line wider', async t => {
     for (let y = 70; y <= 340; y += 10) await send('mouseMoved', y);
     await send('mouseReleased', 340);
     await outcome(page);
-    const drawn = await ink();
+    const drawn = await inkOf(page);
     await page.click('#clear');
     return drawn;
   };
@@ -185,4 +181,90 @@ test('everything by keyboard', async t => {
   await page.keyboard.press('Tab');
   assert.equal(await focused(), 'token');
   await quiet(page);
+});
+
+// Puts fingers down, moves and lifts them at points in shares of the sheet.
+async function fingers(page) {
+  const devtools = await page.context().newCDPSession(page);
+  const box = await page.locator('#sheet').boundingBox();
+  return (type, ...points) => devtools.send('Input.dispatchTouchEvent',
+    {type, touchPoints: points.map(([x, y]) => ({x: box.x + x * box.width, y: box.y + y * box.height, id: 1}))});
+}
+
+test('undo in the middle of a stroke takes back that stroke alone, and lifts the pen of the keys; Caps Lock is no matter', async t => {
+  const page = await openPage(t, browser, gateway.url, {hasTouch: true});
+  const touch = await fingers(page);
+  await drawWithMouse(page, generated(1, 0));
+  await outcome(page);
+  const before = await inkOf(page);
+  await touch('touchStart', [0.1, 0.1]);
+  await touch('touchMove', [0.9, 0.1]);
+  assert.ok((await inkOf(page)) > before);
+  await page.keyboard.press('Control+z');
+  await touch('touchMove', [0.9, 0.9]);
+  await touch('touchCancel');
+  assert.equal(await inkOf(page), before);
+  await page.keyboard.press('Control+Z');  // without Shift that is Caps Lock
+  await waitForState(page, 'blank');
+
+  const spoken = () => page.locator('#live').textContent();
+  await page.focus('#sheet');
+  await page.keyboard.press(' ');
+  assert.equal(await spoken(), 'Pen down');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Control+z');
+  await waitForState(page, 'blank');
+  await page.keyboard.press(' ');
+  assert.equal(await spoken(), 'Pen down');
+  for (let i = 0; i < 30; ++i) await page.keyboard.press('ArrowDown');
+  await page.keyboard.press(' ');
+  await waitForAnswer(page, '1');
+  await quiet(page, /status of 422|willReadFrequently/);
+});
+
+test('a hand whose end is not told leaves the sheet alive', async t => {
+  const page = await openPage(t, browser, gateway.url);
+  const box = await page.locator('#sheet').boundingBox();
+  const sheet = (x, y) => page.mouse.move(box.x + x * box.width, box.y + y * box.height);
+  await page.evaluate(() => document.getElementById('sheet').addEventListener('pointerdown', e => (window.pointer = e.pointerId)));
+  await sheet(0.2, 0.2);
+  await page.mouse.down();
+  await sheet(0.2, 0.8);
+  await page.evaluate(() => document.getElementById('sheet').releasePointerCapture(window.pointer));
+  await page.mouse.move(5, 5);
+  await page.mouse.up();  // not over the sheet
+  const drawn = await inkOf(page);
+  await sheet(0.4, 0.2);
+  await sheet(0.4, 0.8);
+  assert.equal(await inkOf(page), drawn);  // nothing is held down
+  await page.click('#clear');
+
+  await page.evaluate(() => {
+    for (const type of ['pointerup', 'lostpointercapture']) addEventListener(type, e => window.deaf && e.stopPropagation(), true);
+    window.deaf = true;
+  });
+  await sheet(0.5, 0.5);
+  await page.mouse.down();
+  await page.mouse.up();
+  await page.evaluate(() => (window.deaf = false));
+  await drawWithMouse(page, generated(1, 0));
+  await outcome(page);
+  await page.click('#undo');  // two strokes, and not one that goes on
+  assert.ok((await inkOf(page)) > 0);
+  assert.ok((await inkOf(page)) < drawn);
+  await page.click('#undo');
+  await waitForState(page, 'blank');
+});
+
+test('a pen takes over from a palm that landed first', async t => {
+  const page = await openPage(t, browser, gateway.url, {hasTouch: true});
+  const touch = await fingers(page);
+  await touch('touchStart', [0.9, 0.9]);
+  await touch('touchMove', [0.8, 0.9]);
+  await drawWithPen(page, generated(7, 0));
+  await touch('touchMove', [0.1, 0.9]);
+  await touch('touchEnd');
+  await waitForAnswer(page, '7');
+  await page.click('#undo');
+  await waitForState(page, 'blank');  // the palm has left nothing
 });

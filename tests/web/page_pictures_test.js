@@ -1,11 +1,11 @@
 // Pictures from outside, corrections, and commands to copy.
 import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
-import {copyFileSync, readFileSync, writeFileSync} from 'node:fs';
+import {copyFileSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {test} from 'node:test';
 import {ANSWERS, drawWithMouse, openPage, outcome, quiet, startBrowser, waitForAnswer, waitForState} from './browser.js';
 import {generated} from './digits.js';
-import {BIN, ROOT, scratch, startBoth, wholeFile} from './programs.js';
+import {BIN, ROOT, SHOTS, scratch, startBoth, wholeFile} from './programs.js';
 
 const IMAGES = `${ROOT}tests/data/images`;
 const file = wholeFile(test);
@@ -252,4 +252,141 @@ test('a pasted picture that is too large for a command is copied smaller', async
   const command = await page.evaluate(() => navigator.clipboard.readText());
   assert.ok(base64.length > 100000 && command.length < 70000, `${base64.length} ${command.length}`);
   assert.equal(JSON.parse(execFileSync('bash', ['-c', command], {encoding: 'utf8'})).label, '7');
+});
+
+test('a file that has vanished is told in words, and what is on the sheet stays', async t => {
+  const page = await openPage(t, browser, gateway.url);
+  await drawWithMouse(page, generated(1, 0));
+  await outcome(page);
+  const path = `${scratch(t)}/seven.png`;
+  copyFileSync(`${IMAGES}/seven.png`, path);
+  await page.evaluate(() => document.body.append(Object.assign(document.createElement('input'), {type: 'file', id: 'held'})));
+  await page.setInputFiles('#held', path);
+  rmSync(path);
+  await page.evaluate(() => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(document.getElementById('held').files[0]);
+    document.getElementById('sheet').dispatchEvent(new DragEvent('drop', {dataTransfer, bubbles: true, cancelable: true}));
+  });
+  await page.waitForFunction(() => document.getElementById('notice').textContent === 'This file cannot be read from the disk.');
+  await page.click('#language');
+  assert.equal(await page.locator('#notice').textContent(), '无法从磁盘读取这个文件。');
+  assert.equal(await page.locator('#label').textContent(), '1');
+  await quiet(page, /status of 422/);
+});
+
+test('what is read slowly replaces neither a newer picture nor what was drawn meanwhile', async t => {
+  const page = await openPage(t, browser, gateway.url);
+  await page.evaluate(() => {
+    const read = Blob.prototype.arrayBuffer;
+    Blob.prototype.arrayBuffer = async function(...args) {
+      if (this.name === 'seven.png') await new Promise(go => (window.go = go));
+      return read.apply(this, args);
+    };
+  });
+  const goOn = () => page.evaluate(async () => {  // to where the picture would be shown
+    const shown = createImageBitmap;
+    const made = new Promise(done => (window.createImageBitmap = (...args) => {
+      window.createImageBitmap = shown;
+      const bitmap = shown(...args);
+      bitmap.then(() => setTimeout(done));
+      return bitmap;
+    }));
+    window.go();
+    await made;
+  });
+  await hand(page, 'drop', `${IMAGES}/seven.png`);
+  await hand(page, 'drop', `${IMAGES}/two-canvas.png`);
+  await waitForAnswer(page, '2');
+  await goOn();
+  await page.click('#recognize');
+  await page.waitForFunction(() => window.seen.pending === 0);
+  assert.equal(await page.locator('#label').textContent(), '2');
+
+  await hand(page, 'drop', `${IMAGES}/seven.png`);
+  await drawWithMouse(page, generated(1, 0));
+  await waitForAnswer(page, '1');
+  await goOn();
+  await page.click('#recognize');
+  await page.waitForFunction(() => window.seen.pending === 0);
+  assert.equal(await page.locator('#label').textContent(), '1');
+  await quiet(page, /status of 422/);
+});
+
+test('a camera that comes for a dialog that was closed meanwhile is let go', async t => {
+  const seeing = await startBrowser(t, '--use-fake-device-for-media-stream');
+  const page = await openPage(t, seeing, gateway.url, {permissions: ['camera']});
+  await page.evaluate(() => {
+    window.asked = [];
+    window.streams = [];
+    const {mediaDevices} = navigator;
+    const real = mediaDevices.getUserMedia.bind(mediaDevices);
+    mediaDevices.getUserMedia = async options => {
+      await new Promise(allow => window.asked.push(allow));  // what the reader is asked
+      const stream = await real(options);
+      window.streams.push(stream);
+      return stream;
+    };
+  });
+  const on = () => page.evaluate(() => window.streams.flatMap(s => s.getTracks()).filter(track => track.readyState === 'live').length);
+  await page.click('#camera');
+  await page.click('#camera-close');
+  await page.click('#camera');
+  await page.evaluate(() => window.asked.forEach(allow => allow()));
+  await page.waitForFunction(() => window.streams.length === 2);
+  await page.waitForSelector('#camera-take:enabled');
+  assert.equal(await on(), 1);
+  await page.click('#camera-close');
+  assert.equal(await on(), 0);
+  await quiet(page);
+});
+
+test('of a large picture no more is kept to show than the sheet needs', async t => {
+  const page = await openPage(t, browser, gateway.url);
+  const base64 = await page.evaluate(() => {
+    window.bitmaps = [];
+    const real = createImageBitmap;
+    window.createImageBitmap = async (...args) => {
+      const bitmap = await real(...args);
+      window.bitmaps.push(bitmap);
+      return bitmap;
+    };
+    const canvas = Object.assign(document.createElement('canvas'), {width: 3000, height: 2000});
+    const context = canvas.getContext('2d');
+    context.fillStyle = '#fff';
+    context.fillRect(0, 0, 3000, 2000);
+    context.lineWidth = 150;
+    context.stroke(new Path2D('M1500 300V1700'));
+    return canvas.toDataURL().split(',')[1];
+  });
+  const path = `${scratch(t)}/photo.png`;
+  writeFileSync(path, Buffer.from(base64, 'base64'));
+  await page.setInputFiles('#open', path);
+  await waitForAnswer(page, '1');
+  assert.deepEqual(await page.evaluate(() => window.bitmaps.filter(b => b.width > 0).map(b => [b.width, b.height])), [[640, 427]]);
+  assert.equal(await painted(page), true);
+  await page.screenshot({path: `${SHOTS}/large-picture.png`});
+  await quiet(page);
+});
+
+test('a command is copied in the click itself, where some browsers allow it alone, with HTTPS and without', async t => {
+  const page = await openPage(t, browser, gateway.url);
+  await drawWithMouse(page, generated(1, 0));
+  await outcome(page);
+  const copied = () => page.evaluate(() => {
+    window.copied = null;
+    document.getElementById('copy-curl').click();
+    return window.copied;
+  });
+  await page.evaluate(() => (navigator.clipboard.writeText = async text => (window.copied = text)));
+  assert.match(await copied(), /^base64 -d /);
+  await page.evaluate(() => {
+    Object.defineProperty(navigator, 'clipboard', {value: undefined});  // plain HTTP
+    document.addEventListener('copy', () => (window.copied = getSelection().toString() || document.activeElement.value));
+    document.getElementById('copy-notice').textContent = '';
+  });
+  await page.click('#copy-curl');
+  await page.waitForFunction(() => document.getElementById('copy-notice').textContent === 'Copied');
+  assert.match(await copied(), /^base64 -d /);
+  await quiet(page, /status of 422/);
 });

@@ -4,7 +4,7 @@ import {copyFileSync, mkdirSync} from 'node:fs';
 import {test} from 'node:test';
 import {drawWithMouse, openPage, outcome, quiet, startBrowser, waitForAnswer, waitForState} from './browser.js';
 import {generated} from './digits.js';
-import {HANG, MODEL, scratch, startBoth, startDaemon, startGateway, startProxy, wholeFile, writeLetters,
+import {HANG, MODEL, SHOTS, scratch, startBoth, startDaemon, startGateway, startProxy, wholeFile, writeLetters,
   writeVersion} from './programs.js';
 
 const file = wholeFile(test);
@@ -246,4 +246,109 @@ test('another language than ours is answered in English, with reduced motion not
     return style.transitionDuration !== '0s' || style.animationName !== 'none';
   }).map(e => e.outerHTML));
   assert.deepEqual(moves, []);
+});
+
+// From now on what the status changes to is kept in window.statuses.
+const watchStatus = page => page.evaluate(() => {
+  window.statuses = [];
+  const status = document.getElementById('status');
+  let last = status.dataset.state;
+  new MutationObserver(() => {
+    if (status.dataset.state === last) return;
+    last = status.dataset.state;
+    window.statuses.push(last);
+  }).observe(status, {attributes: true});
+});
+
+test('a gateway that receives too much at once is busy and not away', async t => {
+  let busy = true;
+  const url = await startProxy(t, gateway.address, request => busy && request.url.includes(':recognize') &&
+    {status: 503, headers: {'Retry-After': '1', 'Content-Type': 'application/problem+json'},
+      body: JSON.stringify({status: 503, detail: 'too many large bodies are being received; try again'})});
+  const page = await openPage(t, browser, url);
+  await watchStatus(page);
+  await drawWithMouse(page, generated(8, 1));
+  assert.match(await waitForState(page, 'overload'), /The server is busy\s+Trying again in 1 s/);
+  busy = false;
+  await waitForAnswer(page, '8');
+  assert.deepEqual(await page.evaluate(() => window.statuses), []);
+  await quiet(page, /status of (422|503)/);
+});
+
+test('a list of models that fails does not make the page offline, is told, and is asked for again', async t => {
+  let failing = true;
+  let asked = 0;
+  const url = await startProxy(t, gateway.address, request => {
+    if (request.url !== '/v1/models') return null;
+    ++asked;
+    return failing && {status: 500, headers: {'Content-Type': 'application/problem+json'},
+      body: JSON.stringify({status: 500, detail: 'internal error', code: 'INTERNAL'})};
+  });
+  const page = await openPage(t, browser, url);
+  await watchStatus(page);
+  assert.match(await waitForState(page, 'error'), /The server has failed\s+internal error/);
+  assert.equal(await page.locator('#status-text').textContent(), 'The server has failed');
+  while (asked < 2) await page.waitForRequest(/\/v1\/models$/);
+  assert.deepEqual(await page.evaluate(() => window.statuses), []);
+  failing = false;
+  await waitForState(page, 'blank');
+  assert.equal(await page.locator('#bars tr').count(), 10);
+  await quiet(page, /status of 500/);
+});
+
+test('what the server says in English is marked as English, below the page\'s own words', async t => {
+  const url = await startProxy(t, gateway.address, request => request.url.includes(':recognize') &&
+    {status: 504, headers: {'Content-Type': 'application/problem+json'},
+      body: JSON.stringify({status: 504, detail: 'the deadline has passed', code: 'DEADLINE_EXCEEDED'})});
+  const page = await openPage(t, browser, url, {locale: 'zh-CN'});
+  await drawWithMouse(page, generated(8, 1));
+  await waitForState(page, 'error');
+  assert.equal(await page.locator('#verdict').textContent(), '服务器太久没有答复');
+  assert.equal(await page.locator('#detail [lang=en]').textContent(), 'the deadline has passed');
+  await page.waitForSelector('#live [lang=en]', {state: 'attached'});
+  assert.equal(await page.locator('#live').textContent(), '服务器太久没有答复，the deadline has passed');
+  await page.screenshot({path: `${SHOTS}/deadline-zh.png`});
+  await quiet(page, /status of 504/);
+});
+
+test('a correction that cannot be sent says why in the page\'s words', async t => {
+  const {daemon, gateway: here} = await startBoth(t);
+  const page = await openPage(t, browser, here.url);
+  await drawWithMouse(page, generated(3, 0));
+  await outcome(page);
+  const said = () => page.locator('#correct-notice').textContent();
+  const correct = async () => {
+    await page.locator('#labels button').nth(4).click();
+    await page.waitForFunction(() => !['', 'Sending …'].includes(document.getElementById('correct-notice').textContent));
+  };
+  await page.context().setOffline(true);
+  await correct();
+  assert.equal(await said(), 'That did not work: No connection to the server');
+  await page.click('#language');
+  assert.equal(await said(), '操作失败：连不上服务器');
+  await page.screenshot({path: `${SHOTS}/correction-offline-zh.png`});
+  await page.click('#language');
+  await page.context().setOffline(false);
+  await daemon.stop();
+  const answered = page.waitForResponse(/\/feedback$/);
+  await correct();
+  assert.equal((await answered).status(), 503);
+  await page.waitForFunction(() => document.getElementById('correct-notice').textContent === 'That did not work: No connection to the server');
+  await quiet(page, /ERR_INTERNET_DISCONNECTED|status of (422|50[23])/);
+});
+
+test('an admin tab that cannot be loaded says so, and is loaded when it is opened again', async t => {
+  const page = await openPage(t, browser, gateway.url);
+  await page.route('**/web/admin.js*', route => route.abort());
+  await page.click('#tab-admin');
+  await page.waitForSelector('#admin >> text=This part of the page could not be loaded.');
+  await page.click('#language');
+  assert.match(await page.locator('#admin').innerText(), /^页面的这一部分没能加载/);
+  await page.screenshot({path: `${SHOTS}/admin-not-loaded-zh.png`});
+  await page.unroute('**/web/admin.js*');
+  await page.click('#tab-draw');
+  await page.click('#tab-admin');
+  await page.waitForSelector('#admin .models article');
+  assert.equal(await page.locator('#admin [data-t=notLoaded]').count(), 0);
+  await quiet(page, /ERR_FAILED/);
 });

@@ -43,7 +43,7 @@ function writeModel(path, change) {
 export const writeLetters = path => writeModel(path,
   json => json.replace(/"labels":\[.*?\]/, labels => labels.replace(/\d/g, digit => 'ABCDEFGHIJ'[digit])));
 // One that is another version only.
-export const writeVersion = path => writeModel(path, json => json.replace('"seed":1', '"seed":2'));
+export const writeVersion = (path, seed = 2) => writeModel(path, json => json.replace('"seed":1', `"seed":${seed}`));
 
 // Starts a program of ours; answers {address, stop} once it serves. stop() waits for its end.
 async function start(t, name, args) {

@@ -14,6 +14,8 @@ export class Admin {
   #root;
   #changed;
   #timer = 0;
+  #visit = new AbortController();  // aborted when the tab is left
+  #busy = new Set();  // names of the models with a call under way
   #models = [];
   #modelList = make('div', {class: 'models'});
   #modelNotice = new Notice();
@@ -29,9 +31,12 @@ export class Admin {
     this.#root = root;
     this.#changed = changed;
     onLanguage(() => this.#render());
+    this.#visit.abort();
+    document.addEventListener('visibilitychange', () => (document.hidden ? this.#trainings.leave() : this.#refresh()));
   }
 
   enter() {
+    this.#visit = new AbortController();
     this.#refresh();
     this.#reviews.refresh();
     clearInterval(this.#timer);
@@ -39,6 +44,7 @@ export class Admin {
   }
 
   leave() {
+    this.#visit.abort();
     clearInterval(this.#timer);
     this.#trainings.leave();
   }
@@ -64,6 +70,8 @@ export class Admin {
 
   // One section's failure is not the others'.
   async #refresh() {
+    const visit = this.#visit.signal;
+    if (visit.aborted) return;
     this.#reviews.retry();
     try {
       this.#models = await api.listModels();
@@ -73,7 +81,7 @@ export class Admin {
       this.#modelNotice.lost(problem);
       if (problem.offline) this.#changed();  // the page's status should know
     }
-    await this.#trainings.refresh(this.#models);
+    if (!visit.aborted) await this.#trainings.refresh(this.#models, visit);
   }
 
   #render() {
@@ -113,7 +121,7 @@ export class Admin {
   #modelView(model) {
     const kept = model.versions.find(v => v.state === 'MODEL_STATE_KEPT');
     const candidate = model.versions.find(v => v.state === 'MODEL_STATE_CANDIDATE');
-    const button = (name, act, enabled = true) => make('button', {type: 'button', disabled: !enabled,
+    const button = (name, act, enabled = true) => make('button', {type: 'button', disabled: !enabled || this.#busy.has(model.name),
       'aria-label': `${t(name)} ${model.name}`, 'data-action': `${name} ${model.name}`, onclick: act}, t(name));
     return make('article', {},
       make('div', {class: 'title'},
@@ -126,10 +134,9 @@ export class Admin {
   }
 
   #reload(model) {
-    return this.#do(async () => {
+    return this.#do(model, async () => {
       const answer = await api.reload(model.name);
-      const live = answer.model.versions.find(v => v.state === 'MODEL_STATE_LIVE');
-      return () => (answer.changed ? [t('reloaded', {model: model.name, version: live.version}), ...gate(answer)]
+      return () => (answer.changed ? [t('reloaded', {model: model.name, version: liveOf(answer)}), ...gate(answer)]
         : [t('unchanged')]);
     });
   }
@@ -138,24 +145,30 @@ export class Admin {
     const agreed = await ask(t('rollbackAsk', {model: model.name, version: kept.version}), t('rollback'));
     this.#focus(`rollback ${model.name}`);
     if (!agreed) return;
-    await this.#do(async () => {
-      await api.rollback(model.name);
-      return () => [t('rolledBack', {model: model.name, version: kept.version})];
+    await this.#do(model, async () => {
+      const version = liveOf(await api.rollback(model.name));
+      return () => [t('rolledBack', {model: model.name, version})];
     });
   }
 
   #promote(model, candidate) {
-    return this.#do(async () => {
+    return this.#do(model, async () => {
       const answer = await api.promote(model.name, candidate.version);
       return () => [t('promoted', {model: model.name, version: candidate.version}), ...gate(answer)];
     });
   }
 
   // `act` answers how to say what came of it.
-  async #do(act) {
+  async #do(model, act) {
+    const focused = document.activeElement?.dataset?.action;
+    const busy = is => {
+      this.#busy[is ? 'add' : 'delete'](model.name);
+      this.#renderModels();
+    };
     this.#modelNotice.say(() => ['…']);
+    busy(true);
     try {
-      const words = await act();
+      const words = await act().finally(() => busy(false));
       this.#changed();
       await this.#refresh();
       this.#modelNotice.say(words);
@@ -163,8 +176,11 @@ export class Admin {
       await this.#refresh();
       this.#modelNotice.fail(problem);
     }
+    if (focused) this.#focus(focused);
   }
 }
+
+const liveOf = answer => answer.model.versions.find(v => v.state === 'MODEL_STATE_LIVE').version;
 
 const gate = answer => (answer.gate ? [' ', t('gate'), fromServer(answer.gate)] : []);
 

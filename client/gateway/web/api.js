@@ -13,13 +13,21 @@ export const tokenFits = () => /^[ -~]*$/.test(token);
 
 // Why a call has failed. `status` 0: nobody answered. `retryAfter` in seconds, null: unknown.
 export class Problem extends Error {
-  constructor(status, {detail = '', reason = '', retryAfter = null} = {}) {
+  constructor(status, {detail = '', code = '', reason = '', retryAfter = null} = {}) {
     super(detail);
-    Object.assign(this, {status, reason, retryAfter});
+    Object.assign(this, {status, code, reason, retryAfter});
+  }
+
+  // 503 from the gateway itself, which receives too much at once, says when to try again and not that digitd is
+  // UNAVAILABLE.
+  get overload() {
+    if (this.status !== 503) return this.status === 429;
+    return this.code === 'RESOURCE_EXHAUSTED' || this.reason === 'overloaded' ||
+      (this.retryAfter !== null && this.code !== 'UNAVAILABLE');
   }
 
   get offline() {
-    return [0, 502, 503].includes(this.status);
+    return [0, 502, 503].includes(this.status) && !this.overload;
   }
 }
 
@@ -51,6 +59,7 @@ async function call(path, {method = 'GET', body, type, admin = false, timeout = 
   const seconds = Number.parseFloat(response.headers.get('Retry-After'));
   throw new Problem(response.status, {
     detail: answer.detail ?? response.statusText,
+    code: answer.code,
     reason: answer.reason,
     retryAfter: Number.isNaN(seconds) ? null : seconds,
   });

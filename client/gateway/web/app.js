@@ -2,13 +2,14 @@
 import * as api from './api.js';
 import {offerCamera} from './camera.js';
 import {Connection} from './connection.js';
-import {byId} from './dom.js';
+import {byId, make} from './dom.js';
 import {Drawing} from './drawing.js';
 import {Feedback} from './feedback.js';
 import {History} from './history.js';
 import {locale, onLanguage, say, switchLanguage, t, translate} from './i18n.js';
 import {strokesToPicture} from './ink.js';
 import {Models} from './models.js';
+import {verdictOn} from './notice.js';
 import {Pad} from './pad.js';
 import {acceptPictures, readPicture} from './pictures.js';
 import {Recognizer} from './recognizer.js';
@@ -18,6 +19,10 @@ import {startTabs} from './tabs.js';
 
 let shown = null;  // {answer, picture} while an answer is shown
 let admin = null;
+let trouble = null;  // why there is no list of models, other than that nobody answers
+let listing = 0;  // timer
+
+const LIST_RETRY_MS = 5000;
 
 const drawing = new Drawing();
 const models = new Models();
@@ -40,6 +45,7 @@ const pad = new Pad(byId('sheet'), drawing, {
   pen: down => (byId('live').textContent = t(down ? 'penDown' : 'penUp')),
 });
 const past = new History(({id, content, answer}) => {
+  pad.lift();
   drawing.replace(content);
   drawing.id = id;
   recognizer.drop();
@@ -56,11 +62,13 @@ const actions = {
   },
   undo() {
     say('notice', null);
+    pad.lift();
     drawing.undo();
     offer(true);
   },
   clear() {
     say('notice', null);
+    pad.lift();
     drawing.clear();
     offer(true);
   },
@@ -88,6 +96,7 @@ async function recognize(job, signal) {
   } catch (problem) {
     if (signal.aborted) throw problem;
     if (problem.offline) connection.lost();
+    else if (problem.status === 503) connection.ask();  // whether it is busy or ill
     else connection.found();
     throw problem;
   }
@@ -156,12 +165,23 @@ function refresh() {
   byId('sheet-note').textContent = drawing.blank ? t('sheetEmpty') : picture && !picture.bitmap ? picture.name : '';
 }
 
-function loadModels() {
-  return refreshModels().catch(() => connection.lost());
+async function loadModels() {
+  clearTimeout(listing);
+  try {
+    await refreshModels();
+  } catch (problem) {
+    if (problem.offline) return connection.lost();
+    listing = setTimeout(loadModels, LIST_RETRY_MS);
+    if (models.list.length > 0) return;
+    trouble = problem;
+    showStatus();
+    if (drawing.blank) result.show('error', {problem});
+  }
 }
 
 async function refreshModels() {
   await models.refresh();
+  trouble = null;
   showModels();
   if (drawing.blank) result.show(models.live ? 'blank' : 'noModel', {}, false);
 }
@@ -179,27 +199,36 @@ function showStatus() {
   const {online} = connection;
   byId('status').dataset.state = online === null ? 'loading' : online ? 'online' : 'offline';
   byId('status-text').textContent = online === false ? t('offline')
-    : list.length === 0 ? t('connecting') : live ? `${chosen.name} ${live.version}` : t('noModel');
+    : trouble ? verdictOn(trouble) : list.length === 0 ? t('connecting') : live ? `${chosen.name} ${live.version}` : t('noModel');
   if (online === false && drawing.blank) result.show('offline');
 }
 
 async function openTab(name) {
   if (name !== 'admin') {
-    admin?.then(view => view.leave());
+    admin?.then(view => view?.leave());
     return;
   }
-  admin ??= import('./admin.js').then(module => new module.Admin(byId('admin'), loadModels));
-  (await admin).enter();
+  admin ??= import('./admin.js').then(module => new module.Admin(byId('admin'), loadModels)).catch(() => {
+    admin = null;  // the next time it is tried again
+    byId('admin').replaceChildren(make('p', {class: 'notice', role: 'status', 'data-t': 'notLoaded'}, t('notLoaded')));
+  });
+  (await admin)?.enter();
 }
 
+// What is drawn or taken while the file is read is newer, and stays.
 async function takePicture(file, about) {
-  drawing.replace({strokes: [], picture: await readPicture(file, about)});
+  const turn = ++drawing.turn;
+  const picture = await readPicture(file, about).catch(() => null);
+  if (turn !== drawing.turn) return picture?.bitmap?.close();
+  if (!picture) return say('notice', 'unreadable');
+  pad.lift();
+  drawing.replace({strokes: [], picture});
   offer(true);
 }
 
 for (const name of Object.keys(actions)) byId(name).addEventListener('click', actions[name]);
 document.addEventListener('keydown', event => {
-  if (event.key !== 'z' || !(event.ctrlKey || event.metaKey) || event.shiftKey || byId('draw').hidden) return;
+  if (event.key?.toLowerCase() !== 'z' || !(event.ctrlKey || event.metaKey) || event.shiftKey || byId('draw').hidden) return;
   event.preventDefault();
   actions.undo();
 });

@@ -10,8 +10,10 @@ export function offerCamera(take) {
   const video = byId('camera-video');
   const button = byId('camera-take');
   let stream = null;
+  let turn = 0;  // of the dialog; a camera that comes for an earlier one is let go
 
   const stop = () => {
+    ++turn;
     for (const track of stream?.getTracks() ?? []) track.stop();
     stream = video.srcObject = null;
   };
@@ -24,11 +26,13 @@ export function offerCamera(take) {
       say('camera-notice', 'cameraInsecure');
       return;
     }
+    const mine = turn;
     try {
       const opened = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'environment'}});
-      stream = video.srcObject = opened;
-      if (!dialog.open) stop();  // closed meanwhile
+      if (mine === turn) stream = video.srcObject = opened;
+      else for (const track of opened.getTracks()) track.stop();
     } catch (error) {
+      if (mine !== turn) return;
       const why = error.message || error.name;
       say('camera-notice', FAILURES[error.name] ?? 'cameraFailed', {why});
     }

@@ -7,12 +7,14 @@ const UNDO_STEPS = 100;
 const EMPTY = {strokes: [], picture: null};
 
 // A stroke is an array of points {x, y, width} in sheet units. A picture is {bytes, type, name, bitmap}, bitmap null when
-// the browser cannot show it. `id` changes when something new is begun: after a clear, or with a picture.
+// the browser cannot show it. `id` changes when something new is begun: after a clear, or with a picture. `turn` changes
+// with every change, and is changed by who begins what takes a while: it is out of date when `turn` has gone on.
 export class Drawing {
   #content = EMPTY;
   #undo = [];
   #stroke = null;
   id = 0;
+  turn = 0;
 
   get strokes() {
     return this.#content.strokes;
@@ -57,6 +59,7 @@ export class Drawing {
   }
 
   undo() {
+    ++this.turn;
     if (!this.canUndo) return;
     const before = this.#undo.pop();
     if (before.picture !== this.picture) ++this.id;
@@ -64,6 +67,7 @@ export class Drawing {
   }
 
   clear() {
+    ++this.turn;
     if (!this.blank) this.#change(EMPTY);
     ++this.id;
   }
@@ -75,6 +79,7 @@ export class Drawing {
   }
 
   #change(content) {
+    ++this.turn;
     this.#undo.push(this.#content);
     if (this.#undo.length > UNDO_STEPS) this.#undo.shift();
     this.#content = content;

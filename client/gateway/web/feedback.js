@@ -1,15 +1,16 @@
 // "Wrong? It is a ...": says to the server what a picture really shows.
 import * as api from './api.js';
 import {byId, make} from './dom.js';
-import {say, t} from './i18n.js';
+import {t} from './i18n.js';
 import {toBase64} from './ink.js';
+import {failure} from './notice.js';
 
 export class Feedback {
   #answer = null;
   #picture = null;
   #truths = [];  // of the buttons
   #names = '';
-  #said = new WeakMap();  // by answer: {truth, words: what say() takes}
+  #said = new WeakMap();  // by answer: {truth, words() makes the children of the notice}
 
   // Offers `labels` for the answer to a picture; null: nothing to correct.
   offer(answer, picture, labels) {
@@ -41,23 +42,24 @@ export class Feedback {
       button.classList.toggle('given', !!answer && label === given);
       button.setAttribute('aria-pressed', !!truth && truth.label === label);
     });
-    say('correct-notice', ...(words ?? [null]));
+    byId('correct-notice').replaceChildren(...(words?.() ?? []));
   }
 
   async #send(truth) {
     const answer = this.#answer;
-    const tell = (chosen, ...words) => {
+    const tell = (chosen, words) => {
       this.#said.set(answer, {truth: chosen, words});
       if (answer === this.#answer) this.#show();
     };
-    tell(truth, 'sending');
+    tell(truth, () => [t('sending')]);
     const answered = answer.verdict === 'not_a_digit' ? {answered_not_a_digit: true} : {answered_label: answer.label};
     try {
-      const image = await toBase64(this.#picture.bytes);
+      const image = toBase64(this.#picture.bytes);
       const stored = await api.submitFeedback(answer.model, {image, version: answer.version, ...answered, ...truth});
-      tell(truth, stored.duplicate ? 'thanksAgain' : 'thanks', {id: stored.feedback.id});
+      tell(truth, () => [t(stored.duplicate ? 'thanksAgain' : 'thanks', {id: stored.feedback.id})]);
     } catch (problem) {
-      tell(null, 'failedBecause', {why: problem.message});
+      // Unlike what is drawn, a correction is not sent again by itself.
+      tell(null, () => (problem.offline ? [t('failedBecause', {why: t('offlineLong')})] : failure(problem)));
     }
   }
 }

@@ -28,24 +28,24 @@ export function drawStrokes(context, strokes, colour) {
 
 let file;
 
-// Black on white, whatever the page's colours are; SHEET pixels a side. toDataURL and not toBlob, which waits for the
-// browser to be idle.
+// Black on white, whatever the page's colours are; SHEET pixels a side.
 export function strokesToPicture(strokes) {
   file ??= Object.assign(document.createElement('canvas'), {width: SHEET, height: SHEET});
   const context = file.getContext('2d', {willReadFrequently: true, alpha: false});
   context.fillStyle = '#fff';
   context.fillRect(0, 0, SHEET, SHEET);
   drawStrokes(context, strokes, '#000');
-  const base64 = file.toDataURL('image/png').split(',')[1];
-  return {bytes: Uint8Array.from(atob(base64), c => c.charCodeAt(0)), type: 'image/png', name: null};
+  return {bytes: fileOf(file, 'image/png'), type: 'image/png', name: null};
 }
 
-export async function toBase64(bytes) {
-  const url = await new Promise((done, failed) => {
-    const reader = new FileReader();
-    reader.onload = () => done(reader.result);
-    reader.onerror = () => failed(reader.error);
-    reader.readAsDataURL(new Blob([bytes]));
-  });
-  return url.slice(url.indexOf(',') + 1);
+// What is on the canvas as the bytes of a file, at once: toBlob waits for the browser to be idle.
+export function fileOf(canvas, type, quality) {
+  const base64 = canvas.toDataURL(type, quality).split(',')[1];
+  return Uint8Array.from(atob(base64), c => c.charCodeAt(0));
+}
+
+export function toBase64(bytes) {
+  let text = '';
+  for (let i = 0; i < bytes.length; i += 32768) text += String.fromCharCode(...bytes.subarray(i, i + 32768));
+  return btoa(text);
 }

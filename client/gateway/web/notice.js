@@ -1,11 +1,12 @@
-// What the admin tab says of how things went: in its own words, then, where there is more to know, in the server's,
-// which are English.
+// What the page says of how things went: in its own words, then, where there is more to know, in the server's, which are
+// English.
 import {hasToken} from './api.js';
 import {make} from './dom.js';
 import {t} from './i18n.js';
 
-const BY_STATUS = {404: 'notFound', 429: 'overload', 500: 'serverFailed', 504: 'tooSlow'};
+const BY_STATUS = {404: 'notFound', 500: 'serverFailed', 504: 'tooSlow'};
 
+export const verdictOn = problem => t(problem.overload ? 'overload' : BY_STATUS[problem.status] ?? 'failed');
 export const fromServer = text => make('span', {lang: 'en'}, text);
 
 // Why a call has failed, as children for an element.
@@ -14,7 +15,7 @@ export function failure(problem) {
   if (problem.reason === 'token') return [t('badToken')];
   if (problem.status === 401) return [t(hasToken() ? 'wrongToken' : 'wantsToken')];
   if (problem.status === 403) return [t('noAdminToken')];
-  return [`${t(BY_STATUS[problem.status] ?? 'failed')}${t('colon')}`, fromServer(problem.message)];
+  return [`${verdictOn(problem)}${t('colon')}`, fromServer(problem.message)];
 }
 
 // The line of a section for that.

@@ -15,7 +15,7 @@ export class Pad {
   #changed;
   #act;
   #pen;
-  #pointer = null;  // id of the one that draws
+  #pointer = null;  // pointerdown of the one that draws
   #penSeen = -Infinity;
   #keys = new Set();
   #cursor = null;  // {x, y, down} once keys move the pen
@@ -34,6 +34,13 @@ export class Pad {
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.show());
   }
 
+  // Ends the stroke that is under way, for something else is about to become of the drawing; the rest of it draws nothing.
+  lift() {
+    if (this.#pointer) this.#drawing.end();
+    this.#pointer = null;
+    this.#leave();
+  }
+
   // Shows the drawing with the next frame.
   show() {
     this.#frame ||= requestAnimationFrame(() => {
@@ -47,6 +54,7 @@ export class Pad {
     canvas.addEventListener('pointerdown', event => this.#down(event));
     canvas.addEventListener('pointermove', event => this.#move(event));
     canvas.addEventListener('pointerup', event => this.#up(event));
+    canvas.addEventListener('lostpointercapture', event => this.#up(event));
     canvas.addEventListener('pointercancel', event => this.#cancel(event));
     canvas.addEventListener('contextmenu', event => event.preventDefault());  // a long touch
     canvas.addEventListener('keydown', event => this.#keyDown(event));
@@ -69,12 +77,16 @@ export class Pad {
   }
 
   #down(event) {
-    if (this.#pointer !== null || event.button !== 0) return;
-    if (event.pointerType === 'pen') this.#penSeen = event.timeStamp;
-    if (event.pointerType === 'touch' && event.timeStamp - this.#penSeen < 1000) return;  // a palm beside the pen
-    this.#leave();
+    const {pointerType, isPrimary, timeStamp} = event;
+    const before = this.#pointer?.pointerType;
+    // A new first pointer takes over: the other's up was lost. No palm takes over from a pen.
+    if (event.button !== 0 || (before && (!isPrimary || (before === 'pen' && pointerType === 'touch')))) return;
+    if (pointerType === 'pen') this.#penSeen = timeStamp;
+    if (pointerType === 'touch' && timeStamp - this.#penSeen < 1000) return;  // a palm beside the pen
+    if (before === 'touch' && pointerType === 'pen') this.#drawing.abort();  // a palm that landed first
+    this.lift();
     this.#cursor = null;
-    this.#pointer = event.pointerId;
+    this.#pointer = event;
     this.#canvas.setPointerCapture(event.pointerId);
     this.#drawing.begin(this.#pointOf(event));
     this.#update(false);
@@ -82,14 +94,14 @@ export class Pad {
 
   #move(event) {
     if (event.pointerType === 'pen') this.#penSeen = event.timeStamp;
-    if (event.pointerId !== this.#pointer) return;
+    if (event.pointerId !== this.#pointer?.pointerId) return;
     const events = event.getCoalescedEvents?.() ?? [];
     this.#drawing.extend((events.length > 0 ? events : [event]).map(e => this.#pointOf(e)));
     this.#update(false);
   }
 
   #up(event) {
-    if (event.pointerId !== this.#pointer) return;
+    if (event.pointerId !== this.#pointer?.pointerId) return;
     this.#pointer = null;
     this.#drawing.end();
     this.#update(true);
@@ -97,7 +109,7 @@ export class Pad {
 
   // The browser took the pointer for something else.
   #cancel(event) {
-    if (event.pointerId !== this.#pointer) return;
+    if (event.pointerId !== this.#pointer?.pointerId) return;
     this.#pointer = null;
     this.#drawing.abort();
     this.#update(true);

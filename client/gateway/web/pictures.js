@@ -1,33 +1,48 @@
 // Pictures from outside: opened, dropped or pasted.
 import {byId} from './dom.js';
 import {say} from './i18n.js';
+import {fileOf} from './ink.js';
 
 // As digitd's own limit.
 const MAX_BYTES = 12 * 1024 * 1024;
+const MAX_SIDE = 640;  // of what is shown
 
 // {bytes, type, name, onDisk, bitmap} of a file; onDisk: the reader has it under that name; bitmap null: the browser
-// cannot show it, the server may still read it.
-// `tooLarge` in place of bytes: beyond the limit, not read.
+// cannot show it, the server may still read it. The bitmap is no larger than the sheet needs: the history keeps many.
+// `tooLarge` in place of bytes: beyond the limit, not read. Rejects when the file has vanished or may not be read.
 export async function readPicture(file, {name = file.name, onDisk = false} = {}) {
   if (file.size > MAX_BYTES) return {bytes: null, tooLarge: true, type: '', name, onDisk, bitmap: null};
   const bytes = new Uint8Array(await file.arrayBuffer());
-  const bitmap = await createImageBitmap(file).catch(() => null);
+  const bitmap = await createImageBitmap(file).then(smaller).catch(() => null);
   const type = /^image\/[\w.+-]+$/.test(file.type) ? file.type : 'application/octet-stream';
   return {bytes, type, name, onDisk, bitmap};
 }
 
-// The picture as a JPEG file of at most `maxBytes`; null: the browser cannot show it.
-export async function shrink({bitmap}, maxBytes) {
-  for (let side = 640; bitmap && side >= 80; side /= 2) {
-    const scale = Math.min(1, side / Math.max(bitmap.width, bitmap.height));
-    const [width, height] = [bitmap.width, bitmap.height].map(length => Math.max(1, Math.round(length * scale)));
+// Width and height with no side longer than `side`.
+function within(side, {width, height}) {
+  const scale = Math.min(1, side / Math.max(width, height));
+  return [width, height].map(length => Math.max(1, Math.round(length * scale)));
+}
+
+async function smaller(bitmap) {
+  const [resizeWidth, resizeHeight] = within(MAX_SIDE, bitmap);
+  if (resizeWidth === bitmap.width && resizeHeight === bitmap.height) return bitmap;
+  const small = await createImageBitmap(bitmap, {resizeWidth, resizeHeight, resizeQuality: 'high'});
+  bitmap.close();
+  return small;
+}
+
+// The picture as a JPEG file of at most `maxBytes`; null: the browser cannot show it, or it does not get that small.
+export function shrink({bitmap}, maxBytes) {
+  for (let side = MAX_SIDE; bitmap && side >= 80; side /= 2) {
+    const [width, height] = within(side, bitmap);
     const canvas = Object.assign(document.createElement('canvas'), {width, height});
     const context = canvas.getContext('2d', {alpha: false});
     context.fillStyle = '#fff';
     context.fillRect(0, 0, width, height);
     context.drawImage(bitmap, 0, 0, width, height);
-    const blob = await new Promise(done => canvas.toBlob(done, 'image/jpeg', 0.85));
-    if (blob?.size <= maxBytes) return {bytes: new Uint8Array(await blob.arrayBuffer()), type: blob.type};
+    const bytes = fileOf(canvas, 'image/jpeg', 0.85);
+    if (bytes.length <= maxBytes) return {bytes, type: 'image/jpeg'};
   }
   return null;
 }

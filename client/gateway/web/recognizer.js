@@ -96,8 +96,8 @@ export class Recognizer {
   }
 
   #fail(problem, job) {
-    if (problem.status === 429 || problem.offline) this.#next ??= job;  // again, unless there is a newer one
-    if (problem.status === 429) {
+    if (problem.overload || problem.offline) this.#next ??= job;  // again, unless there is a newer one
+    if (problem.overload) {
       this.#held = 'overload';
       this.#countDown(Math.min(Math.ceil(problem.retryAfter ?? 1), LONGEST_WAIT_S));
     } else if (problem.offline) {

@@ -1,6 +1,7 @@
 // Shows what came out: label, verdict, bars, the picture that the network saw; or why nothing did.
 import {byId, drawPixels, make} from './dom.js';
 import {locale, percent, t} from './i18n.js';
+import {fromServer, verdictOn} from './notice.js';
 
 const VERDICTS = {confident: 'confident', unsure: 'unsure', not_a_digit: 'isNotADigit'};
 
@@ -62,7 +63,7 @@ export class Result {
     this.#state = state;
     this.#details = details;
     this.#render();
-    if (spoken && !again) byId('live').textContent = this.#sentence();
+    if (spoken && !again) byId('live').replaceChildren(...this.#sentence());
   }
 
   // In the language of now.
@@ -71,13 +72,13 @@ export class Result {
   }
 
   #render() {
-    const {label, confidence, verdict, detail, mark} = this.#texts();
+    const {label, confidence, verdict, detail, said, mark} = this.#texts();
     byId('headline').dataset.state = mark ?? this.#state;
     byId('label').textContent = label;
     byId('label').classList.toggle('long', label.length > 2);
     byId('confidence').textContent = confidence;
     byId('verdict').textContent = verdict;
-    byId('detail').textContent = detail;
+    byId('detail').replaceChildren(said ? fromServer(said) : detail);
     const {answer, milliseconds} = this.#state === 'answer' ? this.#details : {};
     if (this.#state !== 'working') {
       this.#setRows(answer ? answer.labels ?? [] : this.#offered);
@@ -88,6 +89,7 @@ export class Result {
     byId('meta').textContent = answer ? meta(answer, milliseconds) : '';
   }
 
+  // `said`: by the server, in place of a detail.
   #texts() {
     const {answer, problem, seconds} = this.#details;
     if (this.#state === 'answer') {
@@ -104,15 +106,16 @@ export class Result {
     const blank = {label: '', confidence: '', verdict: '', detail: ''};
     if (this.#state === 'overload')
       return {...blank, verdict: t('overload'), detail: t('overloadRetry', {seconds})};
-    if (this.#state === 'error') return {...blank, verdict: t('failed'), detail: problem.message};
+    if (this.#state === 'error') return {...blank, verdict: verdictOn(problem), said: problem.message};
     const [label, verdict, detail] = WORDS[this.#state];
     return {...blank, label, verdict: verdict ? t(verdict) : '', detail: detail ? t(detail) : ''};
   }
 
   #sentence() {
-    const {label, confidence, verdict, detail} = this.#texts();
+    const {label, confidence, verdict, detail, said} = this.#texts();
     const name = this.#state === 'answer' && label !== '?' ? label : '';
-    return [name, confidence, verdict, detail].filter(Boolean).join(t('comma'));
+    const words = [name, confidence, verdict, detail].filter(Boolean).join(t('comma'));
+    return said ? [words, t('comma'), fromServer(said)] : [words];
   }
 
   #showBars(probabilities) {

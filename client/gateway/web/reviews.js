@@ -6,11 +6,13 @@ import {Notice} from './notice.js';
 
 export class Reviews {
   #list = make('ul', {class: 'reviews'});
-  #more = make('button', {type: 'button', class: 'quiet', hidden: true, onclick: () => this.#load(this.#next)});
+  #more = make('button', {type: 'button', class: 'quiet', hidden: true, onclick: () => this.#loading ?? this.#load(this.#next)});
   #notice = new Notice();
   #title = make('h2', {id: 'reviews-title', tabindex: -1});  // takes the focus when nothing is left to review
   #items = [];
   #next = '';
+  #loading = null;  // the newest load; what an older one brings is out of date
+  #reviewed = new Set();  // ids whose review is under way
   #loaded = false;
   #offline = false;
 
@@ -24,19 +26,23 @@ export class Reviews {
   }
 
   async #load(pageToken) {
+    const loading = this.#loading = api.listPendingFeedback('', pageToken);
     try {
-      const page = await api.listPendingFeedback('', pageToken);
+      const page = await loading;
+      if (loading !== this.#loading) return;
       this.#items = [...(pageToken ? this.#items : []), ...(page.feedback ?? [])];
       this.#next = page.next_page_token;
       this.#loaded = true;
       this.#offline = false;
       this.#notice.say();
     } catch (problem) {
+      if (loading !== this.#loading) return;
       this.#loaded = false;
       if (!pageToken) this.#items = [];
       this.#offline = problem.offline;
       this.#notice.lost(problem);
     }
+    this.#loading = null;
     this.#show();
   }
 
@@ -62,12 +68,14 @@ export class Reviews {
     const answered = item.answered_not_a_digit ? t('notADigit') : item.answered_label;
     const words = [t('saidToBe', {label: said}), answered && t('answered', {label: answered})].filter(Boolean).join(' · ');
     const button = (key, state) => make('button', {type: 'button', 'aria-label': `${t(key)}: ${words}`,
-      onclick: () => this.#review(item, state)}, t(key));
+      onclick: event => event.detail < 2 && this.#review(item, state)}, t(key));  // a double click is one
     return make('li', {}, picture, make('span', {class: 'facts'}, words),
       make('span', {class: 'row'}, button('accept', 'ACCEPTED'), button('reject', 'REJECTED')));
   }
 
   async #review(item, state) {
+    if (this.#reviewed.has(item.id)) return;
+    this.#reviewed.add(item.id);
     try {
       await api.reviewFeedback([item.id], state);
       await this.refresh();  // a review settles what contradicts it, too
@@ -75,5 +83,6 @@ export class Reviews {
     } catch (problem) {
       this.#notice.fail(problem);
     }
+    this.#reviewed.delete(item.id);
   }
 }

@@ -18,14 +18,15 @@ const commands = {
 };
 
 // A file of a person's own is named. What was drawn, photographed or pasted travels inside the command.
-async function write(command, picture, model) {
+function write(command, picture, model) {
   const {type, name, onDisk} = picture;
   if (onDisk) return command(quote(name.startsWith('-') ? `./${name}` : name), {type, model});
-  const lines = (await toBase64(picture.bytes)).replace(/.{76}/g, '$&\n');
+  const lines = toBase64(picture.bytes).replace(/.{76}/g, '$&\n');
   return `base64 -d <<'END' | ${command('-', {type, model})}\n${lines}\nEND\n`;
 }
 
-// Clipboard access needs HTTPS or this computer; elsewhere the old way still works.
+// Clipboard access needs HTTPS or this computer; elsewhere the old way still works. To be called in the click itself: some
+// browsers let a page copy only then.
 async function copy(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text);
   const area = document.createElement('textarea');
@@ -44,8 +45,8 @@ export function offerSnippets(current) {
       const {picture, model} = current();
       const fits = picture.onDisk || picture.bytes.length <= MAX_BYTES_INSIDE;
       try {
-        const sent = fits ? picture : await shrink(picture, MAX_BYTES_INSIDE);
-        if (sent) await copy(await write(command, sent, model));
+        const sent = fits ? picture : shrink(picture, MAX_BYTES_INSIDE);
+        if (sent) await copy(write(command, sent, model));
         say('copy-notice', !sent ? 'tooLargeToCopy' : fits ? 'copied' : 'copiedSmaller');
       } catch {
         say('copy-notice', 'notCopied');

@@ -1,4 +1,5 @@
-// Trainings in the admin tab: starting one, and following each as the server tells of it (Server-Sent Events).
+// Trainings in the admin tab: starting one, following the one that runs as the server tells of it (Server-Sent Events), and
+// the rest as the list has it. Only one, as a browser has six connections to a server, for all of its tabs.
 import * as api from './api.js';
 import {ask} from './ask.js';
 import {accuracyChart} from './chart.js';
@@ -6,11 +7,12 @@ import {make} from './dom.js';
 import {hasWords, locale, percent, t} from './i18n.js';
 import {Notice, fromServer} from './notice.js';
 
-const SHOWN = 6;
+const SHOWN = 6;  // of those that have ended; all others are
 const PROMOTIONS = {PROMOTE_IF_BETTER: 'goLiveIfBetter', PROMOTE_NEVER: 'goLiveNever', PROMOTE_ALWAYS: 'goLiveAlways'};
 const ENDED = ['TRAINING_STATE_DONE', 'TRAINING_STATE_FAILED', 'TRAINING_STATE_CANCELLED'];
 
 const ended = training => ENDED.includes(training.state);
+const waits = training => training.state === 'TRAINING_STATE_QUEUED';
 
 export class Trainings {
   #ended;
@@ -18,6 +20,8 @@ export class Trainings {
   #list = make('div', {class: 'trainings'});
   #notice = new Notice();
   #loaded = false;
+  #source = null;  // tells of the training with the id #followed
+  #followed = '';
   // The form's inputs outlive a switch of the language, with what was chosen.
   #model = make('select', {id: 'train-model'});
   #modelField = null;
@@ -36,7 +40,9 @@ export class Trainings {
 
   // Stops following.
   leave() {
-    for (const view of this.#views.values()) view.leave();
+    this.#source?.close();
+    this.#source = null;
+    this.#followed = '';
   }
 
   // What a start has answered is out of date.
@@ -44,10 +50,13 @@ export class Trainings {
     this.#notice.say();
   }
 
-  async refresh(models) {
+  // `visit` is aborted once the tab is left; the answer is no longer taken then.
+  async refresh(models, visit) {
     this.#offer(models.map(model => model.name));
     try {
-      this.#take((await api.listTrainings('')).slice(0, SHOWN));
+      const trainings = await api.listTrainings('');
+      if (visit.aborted) return;
+      this.#take(trainings.filter((training, i) => i < SHOWN || !ended(training)));
       this.#notice.found();
     } catch (problem) {
       this.#notice.lost(problem);
@@ -68,11 +77,33 @@ export class Trainings {
     const first = !this.#loaded;
     this.#loaded = true;
     const views = new Map(trainings.map(training => [training.id, this.#views.get(training.id) ?? this.#add(training.id)]));
-    for (const [id, view] of this.#views) if (!views.has(id)) view.leave();
     const changed = [...views.keys()].join() !== [...this.#views.keys()].join();
     this.#views = views;
     if (changed || first) this.#showList();
-    for (const training of trainings) views.get(training.id).follow(training);
+    const unfinished = trainings.filter(training => !ended(training));
+    this.#follow(unfinished.find(training => !waits(training)) ?? unfinished.at(-1));  // the newest is first
+    for (const training of trainings) if (training.id !== this.#followed || ended(training)) views.get(training.id).show(training);
+  }
+
+  // From now on shows of that one what the server tells, until it has ended.
+  #follow(training) {
+    const id = training?.id ?? '';
+    if (id === this.#followed) return;
+    this.leave();
+    if (!training || document.hidden) return;
+    const view = this.#views.get(id);
+    view.show(training);
+    const source = new EventSource(api.trainingPath(id));
+    [this.#source, this.#followed] = [source, id];
+    source.addEventListener('training', event => {
+      const news = JSON.parse(event.data);
+      if (ended(news)) this.leave();
+      view.show(news);
+    });
+    source.addEventListener('error', () => {
+      // The browser tries again by itself, unless the answer was no stream: then the next refresh does.
+      if (source.readyState === EventSource.CLOSED && source === this.#source) this.leave();
+    });
   }
 
   render() {
@@ -134,7 +165,6 @@ class TrainingView {
   #ended;
   #training = null;
   #seen = '';  // of what is shown
-  #source = null;
   #state = make('span', {class: 'badge'});
   #bar = make('progress', {max: 1});
   #facts = make('p', {class: 'facts'});
@@ -152,31 +182,13 @@ class TrainingView {
       this.#bar, this.#facts, this.#chart, this.#outcome, this.#notice.element);
   }
 
-  // Shows what the list said, and from then on what the server tells, until it has ended.
-  follow(training) {
-    if (!this.#source) this.#show(training);
-    if (ended(training) || this.#source) return;
-    const source = new EventSource(api.trainingPath(this.#id));
-    this.#source = source;
-    source.addEventListener('training', event => this.#show(JSON.parse(event.data)));
-    source.addEventListener('error', () => {
-      // The browser tries again by itself, unless the answer was no stream: then the next refresh does.
-      if (source.readyState === EventSource.CLOSED) this.leave();
-    });
-  }
-
-  leave() {
-    this.#source?.close();
-    this.#source = null;
-  }
-
-  #show(training) {
+  // What is older than its end is out of date.
+  show(training) {
     const seen = JSON.stringify(training);
-    if (seen === this.#seen) return;
+    if (seen === this.#seen || (this.#training && ended(this.#training) && !ended(training))) return;
     this.#seen = seen;
     const news = this.#training && !ended(this.#training) && ended(training);
     this.#training = training;
-    if (ended(training)) this.leave();
     this.render();
     if (news) this.#ended();
   }
