@@ -66,6 +66,16 @@ class ClientsTest(unittest.TestCase):
     def test_node_by_a_stream(self):
         self.recognises("node", f"{EXAMPLES}/node/recognize.js", "--stream")
 
+    def test_node_with_what_protoc_has_made(self):
+        with tempfile.TemporaryDirectory() as folder:
+            made = run("protoc", "-I", "proto", "--include_imports", f"--descriptor_set_out={folder}/digit.binpb",
+                       "digit/v1/digit.proto")
+            self.assertEqual(made.returncode, 0, made.stderr)
+            environment = {**self.environment, "DIGIT_PROTO": f"{folder}/digit.binpb"}
+            for how in ([], ["--stream"]):
+                done = run("node", f"{EXAMPLES}/node/recognize.js", *how, f"{IMAGES}/seven.png", env=environment)
+                self.assertIn(f"{IMAGES}/seven.png: 7 ", done.stdout, done.stderr)
+
     def test_python_by_calls(self):
         self.recognises("/usr/bin/python3", f"{EXAMPLES}/python/recognize.py")
 

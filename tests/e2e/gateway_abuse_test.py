@@ -231,12 +231,12 @@ class AbuseTest(unittest.TestCase):
             problem(self, answer, 404)
             self.assertNotIn("x", answer.headers)
         live = self.gateway.post(RECOGNIZE, SEVEN).json()["version"]
-        for query, status in [("version=9&version=" + live, 200), (f"version={live}&version=9", 404),
+        for query, status in [("version=9&version=" + live, 400), (f"version={live}&%76ersion=9", 400),
                               ("%76ersion=9", 404),
-                              ("version", 200), ("version=", 200), ("&&=&x=y&", 200), ("include=pixels%2Ctiming", 200),
+                              ("version", 200), ("version=", 200), ("&&", 200), ("=", 400), ("&&x=y&", 400), ("include=pixels%2Ctiming", 200),
                               ("include=,pixels,", 200), ("include=%00", 400), ("version=%ff", 400),
                               ("version=" + "9" * 9000, 404),
-                              ("version=a%0d%0aX:%20y", 404), ("?version=9", 200)]:
+                              ("version=a%0d%0aX:%20y", 404), ("?version=9", 400)]:
             answer = self.gateway.post(f"{RECOGNIZE}?{query}", SEVEN)
             self.assertEqual(answer.status, status, (query[:100], answer))
             self.assertNotIn("x", answer.headers)

@@ -1,15 +1,17 @@
 #!/usr/bin/env node
-// recognize.js [--stream] FILE...: what digits the pictures show, by the digitd at $DIGIT_SERVER. Node 18 or later;
-// stubs are made from proto/ when it starts.
+// recognize.js [--stream] FILE...: what digits the pictures show, by the digitd at $DIGIT_SERVER. Node 18 or later.
+// Stubs are made when it starts: from proto/, or from what protoc has made of it, $DIGIT_PROTO=digit.binpb (README.md).
 import {once} from 'node:events';
+import {readFileSync} from 'node:fs';
 import {readFile} from 'node:fs/promises';
 import {fileURLToPath} from 'node:url';
 import grpc from '@grpc/grpc-js';
 import protoLoader from '@grpc/proto-loader';
 
 const proto = process.env.DIGIT_PROTO ?? fileURLToPath(new URL('../../../proto', import.meta.url));
-const definition = await protoLoader.load('digit/v1/digit.proto',
-  {includeDirs: [proto], keepCase: true, longs: Number, enums: String, defaults: true, oneofs: true});
+const options = {includeDirs: [proto], keepCase: true, longs: Number, enums: String, defaults: true, oneofs: true};
+const definition = proto.endsWith('.binpb') ? protoLoader.loadFileDescriptorSetFromBuffer(readFileSync(proto), options)
+  : protoLoader.loadSync('digit/v1/digit.proto', options);
 const {DigitService} = grpc.loadPackageDefinition(definition).digit.v1;
 
 // All addresses of a name in turns. Try again what a server that stops or is overloaded has refused; it says when.

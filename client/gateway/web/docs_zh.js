@@ -18,6 +18,7 @@ export const chinese = {
   'Every part that is a file, or has this name, is a picture.': '每个文件部分，或叫这个名字的部分，都是一张图片。',
   'Several pictures, at most 1,024.': '多张图片，最多 1,024 张。',
   'As in the query.': '同查询参数。',
+  'As in the query: `pixels,timing`.': '同查询参数：`pixels,timing`。',
   'One for each picture, in their order.': '每张图片一个，次序相同。',
   'Whether to trust it: `confident`; `unsure`, ask a person; `not_a_digit`, it looks like none of the classes. null: the model has no thresholds.':
     '可信与否：`confident` 有把握；`unsure` 请人看看；`not_a_digit` 不像任何类别。null：模型没有阈值。',
@@ -148,7 +149,8 @@ export const chinese = {
   'Recognise pictures by a model': '用某个模型识别图片',
   'Recognise pictures by the default model': '用默认模型识别图片',
   'Recognise pictures, answered as in the tutorial': '识别图片，按教程的格式回答',
-  'By the default model.': '用默认模型。',
+  'By the default model. `include` is refused: the tutorial\'s answer has no place for it.':
+    '用默认模型。不接受 `include`：教程格式的回答里没有它的位置。',
   'What the pictures show. One picture is answered by one object; several (more than one file of a form, or `images`) by a list, in which a picture that cannot be read has an error of its own. With `Accept: text/plain`: the labels alone, one a line; a line that begins with `?` says why there is none.':
     '图片上是什么。一张图片得到一个对象；多张（表单中多于一个文件，或用 `images`）得到一个列表，其中读不出的图片各有自己的错误。带 `Accept: text/plain` 时只给标签，每行一个；以 `?` 开头的行说明为什么没有标签。',
   'All models': '所有模型',
@@ -176,8 +178,8 @@ export const chinese = {
   'Only of this model.': '只列这个模型的。',
   'Newest first.': '最新的在前。',
   'One training, now or as it goes on': '一次训练：现在的状态，或持续跟踪',
-  'Its state. With `Accept: text/event-stream`: server-sent events named `training`, whose data is a Training, at once and after each change until it has ended; or one named `problem` when digitd is lost before.':
-    '它的状态。带 `Accept: text/event-stream` 时是名为 `training` 的服务器推送事件，数据为一个 Training；立即发一次，此后每次变化都发，直到结束；若此前失去 digitd，则发一个名为 `problem` 的事件。',
+  'Its state. With `Accept: text/event-stream`: server-sent events named `training`, whose data is a Training, at once and after each change until it has ended; or one named `problem` when digitd is lost before. A comment every 15 seconds while nothing changes.':
+    '它的状态。带 `Accept: text/event-stream` 时是名为 `training` 的服务器推送事件，数据为一个 Training；立即发一次，此后每次变化都发，直到结束；若此前失去 digitd，则发一个名为 `problem` 的事件。没有变化时每 15 秒发一行注释。',
   'End a training': '终止训练',
   'It has ended, or is about to; what it has published stays.': '已终止，或即将终止；已发布的版本保留。',
   'Say what a picture really shows': '说明图片上到底是什么',
