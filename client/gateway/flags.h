@@ -22,7 +22,7 @@ struct GatewayConfig {
   absl::Duration body_timeout = absl::Seconds(60);
   absl::Duration idle_timeout = absl::Seconds(75);
   std::vector<std::string> hosts, origins;
-  int max_connections = 20'000;
+  int max_connections = 16'000;
   int max_body_bytes = 15 << 20;
   int max_buffered_bytes = 256 << 20;
   absl::Duration drain_timeout = absl::Seconds(20);

@@ -30,7 +30,7 @@ class HttpServer {
     int threads = 1;
     HttpLimits limits;
     HttpTimeouts timeouts;
-    int max_connections = 20'000;                      // beyond it the one whose client has sent nothing for longest is
+    int max_connections = 16'000;                      // beyond it the one whose client has sent nothing for longest is
                                                        // closed; when all are being answered, the new one
     int64_t max_buffered_bytes = int64_t{256} << 20;   // of all bodies; beyond it a request is answered 503
     absl::Duration drain_timeout = absl::Seconds(20);  // for what was being answered when Stop() came
