@@ -100,6 +100,7 @@ class Answer:
         """The data of the server-sent events, all of which must be named training."""
         blocks = self.body.decode().split("\n\n")
         assert blocks.pop() == "", "the last event does not end"
+        blocks = [block for block in blocks if block != ": quiet"]
         found = [re.fullmatch("event: training\ndata: (.*)", block) for block in blocks]
         assert found and all(found), self.body[:300]
         return [json.loads(match[1]) for match in found]

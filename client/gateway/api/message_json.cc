@@ -37,6 +37,7 @@ absl::Status CheckMembers(const json::object& object, const Descriptor& type) {
     if (field == nullptr) field = type.FindFieldByCamelcaseName(name);  // protobuf takes both
     if (field == nullptr) {
       std::vector<std::string> known;
+      known.reserve(static_cast<size_t>(type.field_count()));
       for (int i = 0; i < type.field_count(); ++i) known.push_back(type.field(i)->name());
       return absl::InvalidArgumentError(
           absl::StrCat("'", name.substr(0, 40), "' is unknown here; known are ", absl::StrJoin(known, ", ")));
@@ -51,6 +52,7 @@ absl::Status CheckMembers(const json::object& object, const Descriptor& type) {
     const std::string wanted(value.get_string());
     if (field->enum_type()->FindValueByName(wanted) != nullptr) continue;
     std::vector<std::string> values;
+    values.reserve(static_cast<size_t>(field->enum_type()->value_count()));
     for (int i = 1; i < field->enum_type()->value_count(); ++i) values.push_back(field->enum_type()->value(i)->name());
     return absl::InvalidArgumentError(
         absl::StrCat(name, " '", wanted.substr(0, 40), "' is none of ", absl::StrJoin(values, ", ")));

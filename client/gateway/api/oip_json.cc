@@ -20,7 +20,6 @@ namespace {
 
 using inference::InferParameter;
 using inference::ModelInferRequest;
-using inference::ModelInferResponse;
 using Input = ModelInferRequest::InferInputTensor;
 using Parameters = google::protobuf::Map<std::string, InferParameter>;
 
