@@ -107,7 +107,7 @@ class SlowTest(CrowdTest):
         self.undisturbed(other, "a byte now and then")
 
     def test_bodies_that_are_kept_waiting_have_a_bound_together(self):
-        gateway = self.start("--max-buffered-bytes", "1000000")
+        gateway = self.start("--max-body-bytes", "600000", "--max-buffered-bytes", "1000000")
         head = f"POST {RECOGNIZE} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 600000\r\n\r\n".encode()
         first, second = gateway.connect(), gateway.connect()
         for connection in (first, second):
