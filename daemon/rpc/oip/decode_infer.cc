@@ -50,7 +50,7 @@ absl::StatusOr<size_t> CountOf(const Input& input, absl::string_view allowed,
                                const std::vector<std::vector<int64_t>>& tails, int max_images) {
   const auto& shape = input.shape();
   const bool fits = std::any_of(tails.begin(), tails.end(), [&](const std::vector<int64_t>& tail) {
-    return shape.size() > 0 && std::equal(shape.begin() + 1, shape.end(), tail.begin(), tail.end());
+    return !shape.empty() && std::equal(shape.begin() + 1, shape.end(), tail.begin(), tail.end());
   });
   if (!fits || shape[0] < 1 || shape[0] > max_images) {
     return Wrong(input, "has shape ", ShapeOf(input), ", must be ", allowed, " with N from 1 to ", max_images);
