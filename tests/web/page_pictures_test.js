@@ -328,16 +328,17 @@ test('a camera that comes for a dialog that was closed meanwhile is let go', asy
       return stream;
     };
   });
-  const on = () => page.evaluate(() => window.streams.flatMap(s => s.getTracks()).filter(track => track.readyState === 'live').length);
+  const on = count => page.waitForFunction(
+    count => window.streams.flatMap(s => s.getTracks()).filter(track => track.readyState === 'live').length === count, count);
   await page.click('#camera');
   await page.click('#camera-close');
   await page.click('#camera');
   await page.evaluate(() => window.asked.forEach(allow => allow()));
   await page.waitForFunction(() => window.streams.length === 2);
   await page.waitForSelector('#camera-take:enabled');
-  assert.equal(await on(), 1);
+  await on(1);
   await page.click('#camera-close');
-  assert.equal(await on(), 0);
+  await on(0);
   await quiet(page);
 });
 

@@ -21,6 +21,7 @@ export function offerCamera(take) {
   byId('camera').addEventListener('click', async () => {
     say('camera-notice', null);
     button.disabled = true;
+    stop();
     dialog.showModal();
     if (!navigator.mediaDevices) {
       say('camera-notice', 'cameraInsecure');
@@ -47,5 +48,5 @@ export function offerCamera(take) {
     canvas.toBlob(take, 'image/jpeg', 0.92);
   });
   byId('camera-close').addEventListener('click', () => dialog.close());
-  dialog.addEventListener('close', stop);
+  dialog.addEventListener('close', () => dialog.open || stop());  // the event comes late: it may be open again
 }
