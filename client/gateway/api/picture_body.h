@@ -22,8 +22,8 @@ struct PictureBody {
 // Content-Type image/*, application/octet-stream or none: the body is one file. multipart/form-data: every part with a
 // file name, or named "image", is one. application/json: {"image": P} or {"images": [P, ...]}, each base64 or a data
 // URL. `version` and `include` may be in the query, or be fields of the form or members of the JSON. The
-// query and the JSON may hold nothing else.
-// INVALID_ARGUMENT says what is wrong; UNIMPLEMENTED: another content type (HTTP 415).
+// query and the JSON may hold nothing else. INVALID_ARGUMENT says what is wrong; UNIMPLEMENTED: another content type
+// (HTTP 415).
 absl::StatusOr<PictureBody> ReadPictureBody(const HttpRequest& request, const Url& url);
 
 // One picture as text: base64, or a data URL "data:image/png;base64,...". `what` names it in errors.

@@ -21,8 +21,7 @@ struct Url {
   }
 };
 
-// INVALID_ARGUMENT: a % that is not followed by two hex digits, %00, what is not UTF-8, a name
-// twice.
+// INVALID_ARGUMENT: a % that is not followed by two hex digits, %00, what is not UTF-8, a name twice.
 absl::StatusOr<Url> ParseUrl(absl::string_view target);
 
 }  // namespace digit
