@@ -89,16 +89,12 @@ bool Fits(absl::string_view pattern, absl::string_view segment, std::string* nam
 
 constexpr absl::Duration kAdminTimeout = absl::Minutes(10);  // the page waits as long
 
-// Whether it is fit for headers and logs.
-bool IsRequestId(absl::string_view sent) {
-  constexpr size_t kMax = 128;
-  return !sent.empty() && sent.size() <= kMax &&
-         std::all_of(sent.begin(), sent.end(), [](unsigned char c) { return absl::ascii_isgraph(c); });
-}
-
-// As the caller sent it, or a new one.
+// As the caller sent it, when it is fit for headers and logs; else a new one.
 std::string RequestIdOf(absl::string_view sent) {
-  if (IsRequestId(sent)) return std::string(sent);
+  constexpr size_t kMax = 128;
+  const bool sane = !sent.empty() && sent.size() <= kMax &&
+                    std::all_of(sent.begin(), sent.end(), [](unsigned char c) { return absl::ascii_isgraph(c); });
+  if (sane) return std::string(sent);
   static const uint64_t start = std::random_device()() | uint64_t{std::random_device()()} << 32;
   static std::atomic<uint64_t> next{0};
   return absl::StrCat(absl::Hex(start, absl::kZeroPad16), "-", ++next);
@@ -246,8 +242,7 @@ HttpResponse Api::Answer(const Exchange& exchange, const absl::Status& status, c
 }
 
 std::string Api::SentRequestId(const Exchange& exchange) {
-  const absl::string_view sent = exchange.http.header("x-request-id");
-  return IsRequestId(sent) ? std::string(sent) : "";
+  return exchange.http.header("x-request-id") == exchange.request_id ? exchange.request_id : "";
 }
 
 absl::Status Api::ReadMessage(const Exchange& exchange, google::protobuf::Message* message) {
