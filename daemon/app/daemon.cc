@@ -369,9 +369,9 @@ void Daemon::Stop() {
                              [&open](absl::Duration idle_for) {
                                for (OpenStreams* of_service : open) of_service->EndIdle(idle_for);
                              },
-                         .end_all =
+                         .stop_reading =
                              [&open] {
-                               for (OpenStreams* of_service : open) of_service->EndAll();
+                               for (OpenStreams* of_service : open) of_service->StopReading();
                              }});
     parts.server->Shutdown(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(parts.config.drain_timeout));
     if (SteadyClock()->Now() >= give_up) {

@@ -9,7 +9,8 @@ namespace digit {
 
 StreamDrain::StreamDrain(Options options)
     : options_(std::move(options)),
-      end_all_at_(options_.clock->Now() + options_.timeout * 3 / 4),
+      idle_for_(std::clamp(options_.timeout / 8, absl::Milliseconds(1), kIdleFor)),
+      stop_reading_at_(options_.clock->Now() + options_.timeout * 3 / 4),
       thread_(StartThread("drain", [this] { Run(); })) {}
 
 StreamDrain::~StreamDrain() {
@@ -22,16 +23,16 @@ StreamDrain::~StreamDrain() {
 }
 
 void StreamDrain::Run() {
-  bool ended_all = false;
+  bool reading = true;
   while (true) {
     SteadyTime now = options_.clock->Now();
-    if (!ended_all && now >= end_all_at_) {
-      ended_all = true;
-      options_.end_all();
+    if (reading && now >= stop_reading_at_) {
+      reading = false;
+      options_.stop_reading();
     }
-    options_.end_idle(kIdleFor);
-    SteadyTime next = now + kIdleFor / 4;
-    if (!ended_all) next = std::min(next, end_all_at_);
+    options_.end_idle(idle_for_);
+    SteadyTime next = now + idle_for_ / 4;
+    if (reading) next = std::min(next, stop_reading_at_);
     MutexLock lock(&mu_);
     while (!stop_ && options_.clock->Now() < next) options_.clock->WaitUntil(&changed_, &mu_, next);
     if (stop_) return;

@@ -3,17 +3,15 @@
 namespace digit {
 
 void OpenStreams::Add(const std::shared_ptr<OpenStream>& stream) {
-  bool ending = false;
+  bool read = false;
   {
     MutexLock lock(&mu_);
     streams_.emplace(stream.get(), stream);
-    ending = ending_;
+    read = !reading_stopped_;
   }
-  if (ending) {
-    stream->End();
-  } else {
-    stream->Start();
-  }
+  if (read) return stream->Start();
+  stream->StopReading();
+  stream->EndIfIdle(SteadyTime::InfiniteFuture());
 }
 
 void OpenStreams::Forget(OpenStream* stream) {
@@ -39,12 +37,12 @@ void OpenStreams::EndIdle(absl::Duration idle_for) {
   for (const auto& stream : All()) stream->EndIfIdle(since);
 }
 
-void OpenStreams::EndAll() {
+void OpenStreams::StopReading() {
   {
     MutexLock lock(&mu_);
-    ending_ = true;
+    reading_stopped_ = true;
   }
-  for (const auto& stream : All()) stream->End();
+  for (const auto& stream : All()) stream->StopReading();
 }
 
 }  // namespace digit

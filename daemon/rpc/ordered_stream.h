@@ -2,7 +2,7 @@
 //
 // Reading pauses while max_unanswered_images or more are unanswered, or max_unanswered_bytes or more, so that HTTP/2
 // flow control holds the sender back. Errors of a message are answers; the stream ends when the client or the transport
-// ends it, or by EndIfIdle() or End(). Answers that are ready leave together: gRPC is told not to flush one whose
+// ends it, or by EndIfIdle(). Answers that are ready leave together: gRPC is told not to flush one whose
 // successor is ready.
 //
 // Threads: gRPC's, and whoever answers. Kept by OpenStreams until OnDone(), which is after every recognition it started
@@ -58,8 +58,9 @@ class OrderedStream : public grpc::ServerBidiReactor<Request, Response>, public 
     Advance([] {});
   }
   void EndIfIdle(SteadyTime since) final ABSL_LOCKS_EXCLUDED(mu_);
-  void End() final {
-    Advance([this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { ending_ = true; });
+  void StopReading() final {
+    MutexLock lock(&mu_);
+    reading_stopped_ = true;
   }
 
   void OnReadDone(bool ok) final;
@@ -134,6 +135,7 @@ class OrderedStream : public grpc::ServerBidiReactor<Request, Response>, public 
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   bool written_any_ ABSL_GUARDED_BY(mu_) = false;
   bool read_all_ ABSL_GUARDED_BY(mu_) = false;
+  bool reading_stopped_ ABSL_GUARDED_BY(mu_) = false;
   bool ending_ ABSL_GUARDED_BY(mu_) = false;
   bool broken_ ABSL_GUARDED_BY(mu_) = false;  // a write failed: answers are dropped
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
@@ -208,7 +210,7 @@ auto OrderedStream<Request, Response>::Decide() -> Next {
     // Not for the first: it takes the initial metadata along, and gRPC 1.51 completes it only when that was flushed.
     next.more_follows = written_any_ && slots_.size() > 1 && slots_[1]->answered;
   }
-  if (!reading_ && !read_all_ && !ending_ && unanswered_images_ < options_.max_unanswered_images &&
+  if (!reading_ && !read_all_ && !reading_stopped_ && !ending_ && unanswered_images_ < options_.max_unanswered_images &&
       unanswered_bytes_ < options_.max_unanswered_bytes) {
     reading_ = true;
     next.read = true;

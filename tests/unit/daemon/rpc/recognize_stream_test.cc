@@ -6,6 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/daemon/rpc/digit_service_fixture.h"
+#include "tests/unit/daemon/rpc/end_streams.h"
 
 namespace digit {
 namespace {
@@ -224,7 +225,7 @@ TEST_F(RecognizeStreamTest, TheFirstAnswerArrivesThoughTheSecondIsReady) {
   }
 }
 
-TEST_F(RecognizeStreamTest, EndAnswersWhatWasReadAndReadsNoMore) {
+TEST_F(RecognizeStreamTest, StopReadingAnswersWhatWasReadAndKeepsTheStreamUntilItIsEnded) {
   engines_.control().Hold(true);
   grpc::ClientContext context;
   auto stream = stub_->RecognizeStream(&context);
@@ -232,11 +233,19 @@ TEST_F(RecognizeStreamTest, EndAnswersWhatWasReadAndReadsNoMore) {
   engines_.control().WaitUntilHeld(1);
   for (int id = 1; id <= 3; ++id) ASSERT_TRUE(stream->Write(MessageOf(id)));
   WaitUntilQueued(3);
-  service_.streams().EndAll();
+  service_.streams().StopReading();
+  ASSERT_TRUE(stream->Write(MessageOf(4)));          // perhaps for a read that is under way
+  ASSERT_TRUE(stream->Write(MessageOf(5)));          // not read
+  service_.streams().EndIdle(absl::ZeroDuration());  // not idle
   engines_.control().Hold(false);
   ExpectAnswers(stream.get(), 0, 3);
+  EXPECT_EQ(service_.streams().size(), 1);
+  EndStreams(&service_.streams());
   v1::RecognizeStreamResponse response;
-  EXPECT_FALSE(stream->Read(&response));
+  if (stream->Read(&response)) {
+    EXPECT_EQ(response.id(), 4);
+    EXPECT_FALSE(stream->Read(&response));
+  }
   const grpc::Status status = stream->Finish();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(status.error_message(), "the server is stopping; send again what has no answer");
@@ -246,7 +255,7 @@ TEST_F(RecognizeStreamTest, EndAnswersWhatWasReadAndReadsNoMore) {
 }
 
 // A client that never stops sending: what it got are answers to all messages up to some point.
-TEST_F(RecognizeStreamTest, EndStopsABusyStreamWithoutAHoleInItsAnswers) {
+TEST_F(RecognizeStreamTest, ABusyStreamIsEndedWithoutAHoleInItsAnswers) {
   for (int round = 0; round < 20; ++round) {
     DigitServiceImpl::Options options;
     options.max_unanswered_images = 8;
@@ -261,13 +270,14 @@ TEST_F(RecognizeStreamTest, EndStopsABusyStreamWithoutAHoleInItsAnswers) {
       for (int id = 0; stream->Write(MessageOf(id)); ++id) continue;
     });
     ExpectAnswers(stream.get(), 0, 10 * round);
-    service.streams().EndAll();
+    std::thread drain([&] { EndStreams(&service.streams()); });
     v1::RecognizeStreamResponse response;
     for (int id = 10 * round + 1; stream->Read(&response); ++id) {
       EXPECT_EQ(response.id(), static_cast<uint64_t>(id));
       EXPECT_EQ(response.response().results(0).prediction().label(), std::to_string(id % 10));
     }
     writer.join();
+    drain.join();
     EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
     server->Shutdown();
   }

@@ -4,6 +4,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/unit/daemon/rpc/end_streams.h"
 #include "tests/unit/daemon/rpc/oip/oip_fixture.h"
 
 namespace digit {
@@ -92,9 +93,10 @@ TEST_F(InferStreamTest, ADrainAnswersWhatWasReadAndEndsTheStream) {
   for (int id = 1; id <= 3; ++id) ASSERT_TRUE(stream->Write(MessageOf(id)));
   while (pool_->num_queued_images() < 3) std::this_thread::yield();
   EXPECT_EQ(service_->streams().size(), 1);
-  service_->streams().EndAll();
+  service_->streams().StopReading();
   engines_.control().Hold(false);
   ExpectAnswers(stream.get(), 0, 3);
+  EndStreams(&service_->streams());
   inference::ModelStreamInferResponse response;
   EXPECT_FALSE(stream->Read(&response));
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
