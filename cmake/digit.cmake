@@ -20,8 +20,10 @@ endif()
 
 # Warnings are errors for our code; frame pointers are kept so that perf can walk the stack.
 add_library(digit_options INTERFACE)
-target_compile_options(digit_options INTERFACE -Wall -Wextra -Werror -fno-omit-frame-pointer
-                       -Wno-missing-field-initializers)  # designated initialisers leave the rest at its default
+set(digit_warnings -Wall -Wextra -Werror -fno-omit-frame-pointer
+  -Wno-missing-field-initializers)  # designated initialisers leave the rest at its default
+target_compile_options(digit_options INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${digit_warnings}>"
+  "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-fno-omit-frame-pointer>")
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(digit_options INTERFACE -Wthread-safety)
 endif()
