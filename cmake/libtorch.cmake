@@ -35,6 +35,7 @@ else()
   endif()
 endif()
 target_include_directories(digit_libtorch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+target_link_options(digit_libtorch INTERFACE LINKER:--allow-shlib-undefined)  # what it needs in turn is its own affair
 
 if(DIGIT_TORCH_CUDA)
   set(DIGIT_TORCH_CUDA ON)
@@ -44,8 +45,8 @@ if(DIGIT_TORCH_CUDA)
   find_package(CUDAToolkit REQUIRED)
   target_link_libraries(digit_libtorch INTERFACE CUDA::cudart)
   target_compile_definitions(digit_libtorch INTERFACE DIGIT_TORCH_CUDA)
-  # libtorch_cuda.so is needed although no symbol of it may be used here, and the libraries behind it are its own affair.
-  target_link_options(digit_libtorch INTERFACE LINKER:--no-as-needed LINKER:--allow-shlib-undefined)
+  # libtorch_cuda.so is needed although no symbol of it may be used here.
+  target_link_options(digit_libtorch INTERFACE LINKER:--no-as-needed)
   # LibTorch's headers include those of cuBLAS and others; a compiler without them may have them beside Python's torch.
   find_path(DIGIT_CUSPARSE_INCLUDE cusparse.h PATHS ${CUDAToolkit_INCLUDE_DIRS} NO_DEFAULT_PATH)
   if(NOT DIGIT_CUSPARSE_INCLUDE)
