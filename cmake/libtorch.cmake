@@ -9,16 +9,16 @@ set(CMAKE_CUDA_ARCHITECTURES 80 90 CACHE STRING "Compute capabilities that kerne
 add_library(digit_libtorch INTERFACE)
 if(DIGIT_LIBTORCH)
   foreach(part c10 torch_cpu torch c10_cuda torch_cuda)
-    find_library(DIGIT_LIB_${part} ${part} PATHS ${DIGIT_LIBTORCH}
-      PATH_SUFFIXES lib lib/${CMAKE_LIBRARY_ARCHITECTURE} NO_DEFAULT_PATH)
-    if(DIGIT_LIB_${part})
-      target_link_libraries(digit_libtorch INTERFACE ${DIGIT_LIB_${part}})
+    find_library(${part}_library ${part} PATHS ${DIGIT_LIBTORCH}
+      PATH_SUFFIXES lib lib/${CMAKE_LIBRARY_ARCHITECTURE} NO_DEFAULT_PATH NO_CACHE)
+    if(${part}_library)
+      target_link_libraries(digit_libtorch INTERFACE ${${part}_library})
     elseif(NOT part MATCHES cuda)
       message(FATAL_ERROR "DIGIT_LIBTORCH: no lib${part}.so in ${DIGIT_LIBTORCH}/lib")
     endif()
   endforeach()
   set(TORCH_INCLUDE_DIRS ${DIGIT_LIBTORCH}/include ${DIGIT_LIBTORCH}/include/torch/csrc/api/include)
-  set(DIGIT_TORCH_CUDA ${DIGIT_LIB_torch_cuda})
+  set(DIGIT_TORCH_CUDA ${torch_cuda_library})
 else()
   # Wrapped so that no flag of its leaks into other targets.
   set(saved_cxx_flags "${CMAKE_CXX_FLAGS}")
@@ -44,18 +44,18 @@ if(DIGIT_TORCH_CUDA)
   # One CUDA runtime in the process: that which lies beside Python's torch and which it loads, or else the compiler's.
   set(CMAKE_CUDA_RUNTIME_LIBRARY None)
   file(GLOB beside ${DIGIT_LIBTORCH}/../nvidia/*)
-  find_library(DIGIT_CUDART NAMES cudart libcudart.so.13 libcudart.so.12 NAMES_PER_DIR REQUIRED
-    PATHS ${beside} ${CMAKE_CUDA_IMPLICIT_LINK_DIRECTORIES} PATH_SUFFIXES lib NO_DEFAULT_PATH)
-  get_filename_component(cudart_folder ${DIGIT_CUDART} DIRECTORY)
-  target_link_libraries(digit_libtorch INTERFACE ${DIGIT_CUDART})
+  find_library(cudart_library NAMES cudart libcudart.so.13 libcudart.so.12 NAMES_PER_DIR REQUIRED
+    PATHS ${beside} ${CMAKE_CUDA_IMPLICIT_LINK_DIRECTORIES} PATH_SUFFIXES lib NO_DEFAULT_PATH NO_CACHE)
+  get_filename_component(cudart_folder ${cudart_library} DIRECTORY)
+  target_link_libraries(digit_libtorch INTERFACE ${cudart_library})
   # libtorch_cuda.so is needed although no symbol of it may be used here.
   target_link_options(digit_libtorch INTERFACE LINKER:--no-as-needed LINKER:-rpath,${cudart_folder})
   target_compile_definitions(digit_libtorch INTERFACE DIGIT_TORCH_CUDA)
   # LibTorch's headers include those of cuBLAS and more; where the compiler comes without, they may lie beside as well.
   target_include_directories(digit_libtorch SYSTEM INTERFACE ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
-  find_path(DIGIT_CUSPARSE cusparse.h NO_DEFAULT_PATH
+  find_path(cusparse_folder cusparse.h NO_DEFAULT_PATH NO_CACHE
     PATHS ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES} ${CMAKE_CUDA_IMPLICIT_INCLUDE_DIRECTORIES})
-  if(NOT DIGIT_CUSPARSE)
+  if(NOT cusparse_folder)
     list(TRANSFORM beside APPEND /include)
     target_include_directories(digit_libtorch SYSTEM INTERFACE ${beside})
   endif()
