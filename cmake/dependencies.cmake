@@ -17,15 +17,7 @@ if(DIGIT_BUILD_SERVING)
   find_package(SQLite3 REQUIRED)    # 3.40: corrections
 endif()
 if(DIGIT_BUILD_TORCH)
-  # 1.13 from Debian, or 2.x through CMAKE_PREFIX_PATH. Wrapped so that no flag of its leaks into other targets.
-  set(saved_flags "${CMAKE_CXX_FLAGS}")
-  find_package(Torch REQUIRED)
-  set(CMAKE_CXX_FLAGS "${saved_flags}")
-  add_library(digit_libtorch INTERFACE)
-  target_link_libraries(digit_libtorch INTERFACE ${TORCH_LIBRARIES})
-  target_include_directories(digit_libtorch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
-  separate_arguments(torch_flags UNIX_COMMAND "${TORCH_CXX_FLAGS}")
-  target_compile_options(digit_libtorch INTERFACE ${torch_flags})
+  include(libtorch)                 # 1.13, or 2.x, CPU or CUDA
 endif()
 if(DIGIT_BUILD_TESTS)
   find_package(GTest REQUIRED)      # 1.12

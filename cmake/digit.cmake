@@ -18,10 +18,14 @@ if(CCACHE_PROGRAM)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
 endif()
 
-# Warnings are errors for our code; frame pointers are kept so that perf can walk the stack.
+# Warnings are errors for our code, with the compilers that the project is tested with; frame pointers are kept so that
+# perf can walk the stack.
+option(DIGIT_WERROR "Warnings are errors" ON)
 add_library(digit_options INTERFACE)
-target_compile_options(digit_options INTERFACE -Wall -Wextra -Werror -fno-omit-frame-pointer
-                       -Wno-missing-field-initializers)  # designated initialisers leave the rest at its default
+set(digit_warnings -Wall -Wextra $<$<BOOL:${DIGIT_WERROR}>:-Werror> -fno-omit-frame-pointer
+  -Wno-missing-field-initializers)  # designated initialisers leave the rest at its default
+target_compile_options(digit_options INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${digit_warnings}>"
+  "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-fno-omit-frame-pointer>")
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(digit_options INTERFACE -Wthread-safety)
 endif()

@@ -1,0 +1,55 @@
+# LibTorch as the target digit_libtorch: 1.13 from Debian or 2.x, for the CPU or CUDA. Its own CMake files find it, also
+# through CMAKE_PREFIX_PATH, unless DIGIT_LIBTORCH names its folder (that of Python's package torch, for one): those of
+# a CUDA build ask for parts of CUDA that are not used here and that newer versions of it no longer have.
+# DIGIT_TORCH_CUDA is true when it has CUDA: CUDA is then a language of this project (nvcc: PATH or CUDACXX), and
+# digit_libtorch brings CUDA's runtime and defines DIGIT_TORCH_CUDA.
+set(DIGIT_LIBTORCH "" CACHE PATH "LibTorch's folder, with include and lib in it; empty: find_package(Torch)")
+set(CMAKE_CUDA_ARCHITECTURES 80 90 CACHE STRING "Compute capabilities that kernels are compiled for")
+
+add_library(digit_libtorch INTERFACE)
+if(DIGIT_LIBTORCH)
+  foreach(part c10 torch_cpu torch c10_cuda torch_cuda)
+    find_library(DIGIT_LIB_${part} ${part} PATHS ${DIGIT_LIBTORCH}
+      PATH_SUFFIXES lib lib/${CMAKE_LIBRARY_ARCHITECTURE} NO_DEFAULT_PATH)
+    if(DIGIT_LIB_${part})
+      target_link_libraries(digit_libtorch INTERFACE ${DIGIT_LIB_${part}})
+    elseif(NOT part MATCHES cuda)
+      message(FATAL_ERROR "DIGIT_LIBTORCH: no lib${part}.so in ${DIGIT_LIBTORCH}/lib")
+    endif()
+  endforeach()
+  set(TORCH_INCLUDE_DIRS ${DIGIT_LIBTORCH}/include ${DIGIT_LIBTORCH}/include/torch/csrc/api/include)
+  set(DIGIT_TORCH_CUDA ${DIGIT_LIB_torch_cuda})
+else()
+  # Wrapped so that no flag of its leaks into other targets.
+  set(saved_cxx_flags "${CMAKE_CXX_FLAGS}")
+  set(saved_cuda_flags "${CMAKE_CUDA_FLAGS}")
+  find_package(Torch REQUIRED)
+  set(CMAKE_CXX_FLAGS "${saved_cxx_flags}")
+  set(CMAKE_CUDA_FLAGS "${saved_cuda_flags}")
+  unset(CMAKE_CUDA_ARCHITECTURES)
+  target_link_libraries(digit_libtorch INTERFACE ${TORCH_LIBRARIES})
+  separate_arguments(torch_flags UNIX_COMMAND "${TORCH_CXX_FLAGS}")
+  target_compile_options(digit_libtorch INTERFACE ${torch_flags})
+  if(TARGET torch_cuda)
+    set(DIGIT_TORCH_CUDA ON)
+  endif()
+endif()
+target_include_directories(digit_libtorch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+
+if(DIGIT_TORCH_CUDA)
+  set(DIGIT_TORCH_CUDA ON)
+  enable_language(CUDA)
+  set(CMAKE_CUDA_STANDARD 20)
+  set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)  # the one that LibTorch uses, and not a second one beside it
+  find_package(CUDAToolkit REQUIRED)
+  target_link_libraries(digit_libtorch INTERFACE CUDA::cudart)
+  target_compile_definitions(digit_libtorch INTERFACE DIGIT_TORCH_CUDA)
+  # libtorch_cuda.so is needed although no symbol of it may be used here, and the libraries behind it are its own affair.
+  target_link_options(digit_libtorch INTERFACE LINKER:--no-as-needed LINKER:--allow-shlib-undefined)
+  # LibTorch's headers include those of cuBLAS and others; a compiler without them may have them beside Python's torch.
+  find_path(DIGIT_CUSPARSE_INCLUDE cusparse.h PATHS ${CUDAToolkit_INCLUDE_DIRS} NO_DEFAULT_PATH)
+  if(NOT DIGIT_CUSPARSE_INCLUDE)
+    file(GLOB beside ${DIGIT_LIBTORCH}/../nvidia/*/include)
+    target_include_directories(digit_libtorch SYSTEM INTERFACE ${beside})
+  endif()
+endif()
