@@ -91,8 +91,6 @@ absl::StatusOr<std::unique_ptr<TorchTrainer>> TorchTrainer::Create(const Device&
   RETURN_IF_ERROR(Guarded(device, [&] { impl.reset(new Impl{device, MakeRunner(device), nullptr}); }));
   RETURN_IF_ERROR(impl->Do([&] {
     at::globalContext().setDeterministicCuDNN(true);
-    // Never in matrix products: they also say where in a picture a pixel comes from.
-    at::globalContext().setAllowTF32CuBLAS(false);
     impl->step = std::make_unique<TorchStep>(recipe, images, non_digits, TorchDevice(device));
   }));
   return std::unique_ptr<TorchTrainer>(new TorchTrainer(std::move(impl)));
@@ -105,7 +103,6 @@ TorchTrainer::~TorchTrainer() = default;
 absl::Status TorchTrainer::RunEpoch(const std::function<bool(int64_t)>& before_step, TrainingState* state) {
   return impl_->Do([&] {
     TorchStep& step = *impl_->step;
-    at::globalContext().setAllowTF32CuDNN(true);
     step.Load(*state);
     int64_t next = state->step;
     const int64_t end = next + step.StepsLeft(next);
@@ -128,7 +125,6 @@ absl::StatusOr<std::vector<float>> TorchTrainer::ComputeLogits(absl::Span<const 
   const auto images = static_cast<int64_t>(pixels.size() / kImagePixels);
   std::vector<float> logits(static_cast<size_t>(images) * kDigitCnnClasses);
   RETURN_IF_ERROR(impl_->Do([&] {
-    at::globalContext().setAllowTF32CuDNN(false);
     const c10::Device device = TorchDevice(impl_->device);
     const auto upload = [&device](const auto* data, at::IntArrayRef shape, at::ScalarType type) {
       return at::from_blob(const_cast<void*>(static_cast<const void*>(data)), shape, at::CPU(type)).to(device);

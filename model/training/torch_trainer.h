@@ -3,9 +3,10 @@
 // The same pictures, deformed by the same random numbers, in the same order, the same loss, update and rates; a
 // TrainingState of the one can be gone on with by the other. What differs is the order of sums, so the weights drift
 // apart as those of two seeds do, while losses and accuracy stay alike. On CUDA the data set lies in the GPU's memory
-// and a step is one CUDA graph; convolutions may use TF32 (10 bits of mantissa in the products, sums in 32 bits), which
-// is below the noise of the deformations and of a batch. Sums are asked for in a fixed order; that a run repeats to the
-// bit on the same GPU is what cuDNN and cuBLAS promise for it, not what is tested here.
+// and a step is one CUDA graph. LibTorch's defaults hold for its arithmetic: convolutions in TF32 (factors rounded to
+// 10 bits of mantissa, sums in 32 bits: well below the noise of a batch), all else in full: the update, and the matrix
+// products, which also say where in a picture a pixel comes from. cuDNN is held to algorithms with a fixed order of
+// sums.
 // Not thread-safe; needs about 1 GB of device memory.
 #pragma once
 
@@ -44,7 +45,7 @@ class TorchTrainer {
   static constexpr int kStepsAhead = 32;  // to read the sums costs less than a step
   absl::Status RunEpoch(const std::function<bool(int64_t step)>& before_step, TrainingState* state);
 
-  // As ComputeLogits() of evaluation.h, on the device, in full 32 bits. Errors: INTERNAL.
+  // As ComputeLogits() of evaluation.h, on the device. Errors: INTERNAL.
   absl::StatusOr<std::vector<float>> ComputeLogits(absl::Span<const float> parameters,
                                                    absl::Span<const uint8_t> pixels);
 

@@ -26,10 +26,10 @@ struct TrainOptions {
   Recipe recipe;
 };
 
-// Blocks for the whole training; words go to stderr. That the device is there and that the files can be written is tried
-// before anything else. When `*stop` becomes true the steps under way are finished, a checkpoint written, and the answer
-// is CANCELLED. Otherwise errors of reading data and writing files, of torch_trainer.h, or FAILED_PRECONDITION when a
-// checkpoint is in the way or belongs to another run; a run may be gone on with on another device.
+// Blocks for the whole training; words go to stderr. That the device is there and that the files can be written is
+// tried before anything else. When `*stop` becomes true the steps under way are finished, a checkpoint written, and the
+// answer is CANCELLED. Otherwise errors of reading data and writing files, of torch_trainer.h, or FAILED_PRECONDITION
+// when a checkpoint is in the way or belongs to another run; on which device that run was does not matter.
 absl::Status RunTraining(TrainOptions options, const std::atomic<bool>* stop);
 
 }  // namespace digit
