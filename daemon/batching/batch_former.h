@@ -34,9 +34,9 @@ class BatchFormer {
   // When TakeReady() will next return something: in the past when a batch is due, InfiniteFuture() when empty.
   SteadyTime NextDue() const;
 
-  // At most `max_images` (and max_batch_size) images, if a batch is due at `now` or `no_delay` says not to wait for that,
-  // else an empty batch. Tasks met on the way that are cancelled or past their deadline come back in `dead`, those
-  // beyond max_queue_wait in `overdue`.
+  // At most `max_images` (and max_batch_size) images, if a batch is due at `now` or `no_delay` says not to wait for
+  // that, else an empty batch. Tasks met on the way that are cancelled or past their deadline come back in `dead`,
+  // those beyond max_queue_wait in `overdue`.
   Batch TakeReady(SteadyTime now, int max_images, bool no_delay = false);
 
   // Everything that waits, for shutdown.

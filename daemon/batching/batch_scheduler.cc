@@ -1,6 +1,7 @@
 #include "daemon/batching/batch_scheduler.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/container/inlined_vector.h"
@@ -8,27 +9,40 @@
 #include "base/retry_after.h"
 #include "base/status.h"
 #include "daemon/batching/admission.h"
+#include "daemon/batching/help_policy.h"
 
 namespace digit {
 
 // Guarded by the scheduler's mu_, but for what is constant.
 class BatchScheduler::Queue {
  public:
-  Queue(QueueOptions options, void* owner, int num_executors)
+  Queue(QueueOptions options, void* owner, const std::vector<Executor>& executors)
       : options(std::move(options)),
         owner(owner),
+        executors(executors),
         former(this->options.batching),
-        costs(num_executors, this->options.cost),
-        usable(num_executors, true),
-        num_usable(num_executors) {}
+        costs(this->options.costs),
+        usable(executors.size(), true) {
+    costs.resize(executors.size());
+    CountUsable();
+  }
+
+  void SetUsable(int executor, bool is_usable) {
+    usable[executor] = is_usable;
+    CountUsable();
+  }
+
+  // Whether this executor's time counts in predictions: help is a gift.
+  bool Counts(size_t executor) const { return usable[executor] && !(executors[executor].helps && num_others > 0); }
+  int num_counting() const { return num_others > 0 ? num_others : num_usable; }
 
   // Executor time of `images` in full batches, on an executor of average speed.
   absl::Duration CostOf(int images) const {
     absl::Duration sum = absl::ZeroDuration();
     for (size_t i = 0; i < costs.size(); ++i) {
-      if (usable[i]) sum += costs[i].Predict(options.batching.max_batch_size);
+      if (Counts(i)) sum += costs[i].Predict(options.batching.max_batch_size);
     }
-    return sum * (static_cast<double>(images) / options.batching.max_batch_size / std::max(1, num_usable));
+    return sum * (static_cast<double>(images) / options.batching.max_batch_size / std::max(1, num_counting()));
   }
 
   // Counts it.
@@ -39,15 +53,28 @@ class BatchScheduler::Queue {
 
   const QueueOptions options;
   void* const owner;
+  const std::vector<Executor>& executors;  // the scheduler's
   BatchFormer former;
   std::vector<CostModel> costs;  // by executor
   std::vector<bool> usable;      // by executor
-  int num_usable;
-  int deficit = 0;  // images this queue may still take in its turn
+  int num_usable = 0;
+  int num_others = 0;  // that are usable and do not only help
+  int deficit = 0;     // images this queue may still take in its turn
   bool closed = false;
+
+ private:
+  void CountUsable() {
+    num_usable = num_others = 0;
+    for (size_t i = 0; i < usable.size(); ++i) {
+      if (usable[i]) ++num_usable;
+      if (usable[i] && !executors[i].helps) ++num_others;
+    }
+  }
 };
 
 namespace {
+
+constexpr int kAnyNumber = std::numeric_limits<int>::max();
 
 void AnswerDead(const Batch& batch, const QueueMetrics& metrics) {
   for (const std::unique_ptr<Task>& task : batch.dead) {
@@ -74,8 +101,12 @@ absl::Status NoExecutorError(const std::string& name) {
 
 }  // namespace
 
-BatchScheduler::BatchScheduler(const Clock* clock, int num_executors)
-    : clock_(clock), running_(num_executors), busy_times_(num_executors) {}
+BatchScheduler::BatchScheduler(const Clock* clock, std::vector<Executor> executors)
+    : clock_(clock),
+      executors_(std::move(executors)),
+      any_helps_(std::any_of(executors_.begin(), executors_.end(), [](const Executor& e) { return e.helps; })),
+      running_(executors_.size()),
+      busy_times_(executors_.size()) {}
 
 BatchScheduler::~BatchScheduler() {
   std::vector<std::unique_ptr<Task>> left;
@@ -90,7 +121,7 @@ BatchScheduler::~BatchScheduler() {
 
 std::shared_ptr<BatchScheduler::Queue> BatchScheduler::AddQueue(QueueOptions options, void* owner) {
   MutexLock lock(&mu_);
-  auto queue = std::make_shared<Queue>(std::move(options), owner, static_cast<int>(running_.size()));
+  auto queue = std::make_shared<Queue>(std::move(options), owner, executors_);
   queues_.push_back(queue);
   return queue;
 }
@@ -109,18 +140,19 @@ absl::Status BatchScheduler::Submit(Queue* queue, absl::Span<std::unique_ptr<Tas
                          absl::DeadlineExceededError("the deadline passed before the request waited"));
   }
   const TaskClass task_class = {tasks[0]->priority(), tasks[0]->flow()};
-  bool any_executor_will_do;
-  size_t num_executors;
+  bool any_executor_will_do, may_help;
+  const size_t num_executors = executors_.size();
   {
     MutexLock lock(&mu_);
-    num_executors = running_.size();
     RETURN_IF_ERROR(CheckAdmissionLocked(*queue, task_class, num_images, tasks[0]->deadline(), now));
     any_executor_will_do = queue->num_usable == static_cast<int>(num_executors);
     for (size_t i = 0; i < tasks.size(); ++i) {
       if (i > 0) tasks[i]->set_follows();
       queue->former.Add(std::move(tasks[i]), now);
     }
+    may_help = HelpIsDue(*queue, now);
   }
+  if (may_help) help_due_.NotifyOne();  // which wakes the next one, if there is more
   if (any_executor_will_do && tasks.size() < num_executors) {
     for (size_t i = 0; i < tasks.size(); ++i) work_due_.NotifyOne();
   } else {
@@ -156,13 +188,13 @@ absl::Status BatchScheduler::CheckAdmissionLocked(const Queue& queue, TaskClass 
         absl::StrCat("the queue of ", queue.options.name, " holds ", waiting, " images, ", own_waiting,
                      " of them this caller's; ", num_images, " more are too many for its limit of ",
                      queue.options.max_queued_images, ", of which one caller may take as many as it leaves free"));
-    return queue.Refuse(
-        Refusal::kQueueFull, num_images,
-        WithRetryAfter(std::move(full), std::max(absl::Milliseconds(1), queue.CostOf(num_images) / queue.num_usable)));
+    return queue.Refuse(Refusal::kQueueFull, num_images,
+                        WithRetryAfter(std::move(full), std::max(absl::Milliseconds(1),
+                                                                 queue.CostOf(num_images) / queue.num_counting())));
   }
   absl::InlinedVector<absl::Duration, 16> busy;
   for (size_t i = 0; i < running_.size(); ++i) {
-    if (!queue.usable[i]) continue;
+    if (!queue.Counts(i)) continue;
     // What runs late will go on for about as long as it is late.
     busy.push_back(running_[i].queue == nullptr ? absl::ZeroDuration()
                                                 : absl::AbsDuration(running_[i].expected_end - now));
@@ -177,7 +209,7 @@ absl::Status BatchScheduler::CheckAdmissionLocked(const Queue& queue, TaskClass 
   }
   // What has to wait will have company by then: its batch takes as long as a full one.
   const absl::Duration own =
-      std::max(queue.CostOf(queue.options.batching.max_batch_size), queue.CostOf(num_images) / queue.num_usable);
+      std::max(queue.CostOf(queue.options.batching.max_batch_size), queue.CostOf(num_images) / queue.num_counting());
   Refusal why = Refusal::kWait;
   absl::Status status = Admit(PredictWait(busy, cost_ahead, own),
                               {.max_queue_wait = queue.options.batching.max_queue_wait}, deadline - now, &why);
@@ -194,10 +226,10 @@ bool BatchScheduler::TakeBatch(int executor, Work* work) {
       FinishRunning(executor, now);
       while (!TakeDue(executor, now, work, &next_due)) {
         if (shut_down_ && next_due == SteadyTime::InfiniteFuture()) return false;
-        clock_->WaitUntil(&work_due_, &mu_, next_due);
+        clock_->WaitUntil(executors_[executor].helps ? &help_due_ : &work_due_, &mu_, next_due);
         now = clock_->Now();
       }
-      WakeForTheRest();
+      WakeForTheRest(now);
       if (!work->batch.tasks.empty()) {
         running_[executor] = {work->queue, work->batch.num_images, now,
                               now + work->queue->costs[executor].Predict(work->batch.num_images)};
@@ -228,11 +260,11 @@ void BatchScheduler::SetUsable(Queue* queue, int executor, bool usable) {
   std::vector<std::unique_ptr<Task>> left;
   {
     MutexLock lock(&mu_);
-    if (queue->usable[executor] != usable) queue->num_usable += usable ? 1 : -1;
-    queue->usable[executor] = usable;
+    queue->SetUsable(executor, usable);
     if (queue->num_usable == 0) left = queue->former.TakeAll();
   }
   work_due_.NotifyAll();
+  help_due_.NotifyAll();
   for (const std::unique_ptr<Task>& task : left) {
     queue->options.metrics.CountRefused(Refusal::kNoExecutor, task->num_images());
   }
@@ -244,7 +276,8 @@ bool BatchScheduler::TakeDue(int executor, SteadyTime now, Work* work, SteadyTim
   *next_due = SteadyTime::InfiniteFuture();
   for (size_t i = 0; i < queues_.size(); ++i) {
     const std::shared_ptr<Queue>& queue = queues_[turn_ % queues_.size()];
-    if (!queue->usable[executor]) {
+    const int may_take = MayTake(executor, *queue, now);
+    if (may_take == 0) {
       ++turn_;
       continue;
     }
@@ -255,7 +288,7 @@ bool BatchScheduler::TakeDue(int executor, SteadyTime now, Work* work, SteadyTim
       // A quantum of max_batch_size is enough for any task, so a turn never passes in vain.
       const int max_batch_size = queue->former.options().max_batch_size;
       if (queue->deficit < max_batch_size) queue->deficit += max_batch_size;
-      work->batch = queue->former.TakeReady(now, queue->deficit, /*no_delay=*/shut_down_);
+      work->batch = queue->former.TakeReady(now, std::min(queue->deficit, may_take), /*no_delay=*/shut_down_);
       queue->deficit -= work->batch.num_images;
       work->queue = queue;
       if (queue->deficit < max_batch_size || queue->former.empty()) ++turn_;
@@ -263,8 +296,40 @@ bool BatchScheduler::TakeDue(int executor, SteadyTime now, Work* work, SteadyTim
         return true;
       }
     }
-    *next_due = std::min(*next_due, queue->former.NextDue());
+    // What is due and too large to help with is for the others.
+    const SteadyTime later = queue->former.NextDue();
+    if (may_take == kAnyNumber || later > now) *next_due = std::min(*next_due, later);
     ++turn_;
+  }
+  return false;
+}
+
+int BatchScheduler::MayTake(int executor, const Queue& queue, SteadyTime now) const {
+  if (!queue.usable[executor]) return 0;
+  if (!executors_[executor].helps || queue.num_others == 0) return kAnyNumber;
+  if (!OthersAreBusy(queue)) return 0;
+  HelpRequest request{.max_images = executors_[executor].max_images, .others_done = absl::InfiniteDuration()};
+  const int batch = std::min(queue.former.num_images(), queue.options.batching.max_batch_size);
+  for (size_t i = 0; i < running_.size(); ++i) {
+    if (!queue.Counts(i)) continue;
+    const absl::Duration free_in = std::max(absl::ZeroDuration(), running_[i].expected_end - now);
+    request.others_done = std::min(request.others_done, free_in + queue.costs[i].Predict(batch));
+  }
+  return ImagesToHelpWith(request, queue.costs[executor]);
+}
+
+bool BatchScheduler::OthersAreBusy(const Queue& queue) const {
+  for (size_t i = 0; i < running_.size(); ++i) {
+    if (queue.usable[i] && !executors_[i].helps && running_[i].queue == nullptr) return false;
+  }
+  return true;
+}
+
+bool BatchScheduler::HelpIsDue(const Queue& queue, SteadyTime now) const {
+  if (!any_helps_) return false;
+  for (size_t i = 0; i < executors_.size(); ++i) {
+    // They are much alike: one answers for all.
+    if (executors_[i].helps && running_[i].queue == nullptr) return MayTake(static_cast<int>(i), queue, now) > 0;
   }
   return false;
 }
@@ -275,14 +340,16 @@ void BatchScheduler::ForgetClosedAndEmpty() {
                 queues_.end());
 }
 
-void BatchScheduler::WakeForTheRest() {
-  bool any_waiting = false, any_executor_will_do = true;
+void BatchScheduler::WakeForTheRest(SteadyTime now) {
+  bool any_waiting = false, any_executor_will_do = true, may_help = false;
   for (const std::shared_ptr<Queue>& queue : queues_) {
     if (queue->former.empty()) continue;
     any_waiting = true;
     if (queue->num_usable < static_cast<int>(running_.size())) any_executor_will_do = false;
+    may_help = may_help || HelpIsDue(*queue, now);
   }
   if (!any_waiting) return;
+  if (may_help) help_due_.NotifyOne();
   any_executor_will_do ? work_due_.NotifyOne() : work_due_.NotifyAll();
 }
 
@@ -297,6 +364,7 @@ void BatchScheduler::Shutdown() {
     shut_down_ = true;
   }
   work_due_.NotifyAll();
+  help_due_.NotifyAll();
 }
 
 int BatchScheduler::num_queued_images() const {

@@ -3,9 +3,10 @@
 // Work-conserving: an executor that asks gets what waits, at most max_batch_size images of one version; only
 // max_queue_delay > 0 makes a part-filled batch wait for company. Versions take turns by deficit round robin in images
 // (Shreedhar & Varghese 1995), so that a busy model cannot starve another. Expired and cancelled tasks are answered
-// when their turn comes and never handed out. Every batch's time is fitted (CostModel), so that Submit() can refuse
-// what would wait too long (Admission). Worst case, Submit() takes one lock that is held for the time of moving one
-// batch of pointers and of looking at every version and executor once. Threads: none of its own; TakeBatch() blocks the
+// when their turn comes and never handed out. Executors that only help (a CPU beside a GPU) get what they will have
+// done before the others could (HelpPolicy). Every batch's time is fitted (CostModel), so that Submit() can refuse what
+// would wait too long (Admission). Worst case, Submit() takes one lock that is held for the time of moving one batch of
+// pointers and of looking at every version and executor once. Threads: none of its own; TakeBatch() blocks the
 // executors of daemon/pool. Thread-safe.
 // Not here: which version a request goes to, padding, retries, the cutting rule (BatchFormer).
 #pragma once
@@ -29,7 +30,7 @@ class BatchScheduler {
   struct QueueOptions {
     std::string name;               // "model mnist/3f2a", for messages
     BatchFormer::Options batching;  // its max_queue_wait is also the bound on the predicted wait
-    CostModel cost;                 // what is known beforehand, from warm-up
+    std::vector<CostModel> costs;   // what is known beforehand, from warm-up, by executor; empty: nothing
     // Beyond this Submit() refuses; a flow may hold as much as it leaves free, so that others find room. Guess.
     int max_queued_images = 4096;
     QueueMetrics metrics;
@@ -41,8 +42,16 @@ class BatchScheduler {
     Batch batch;                   // never empty; `dead` already answered
   };
 
-  // Executors are numbered 0 .. num_executors - 1, at least one. `clock` is not owned.
-  BatchScheduler(const Clock* clock, int num_executors);
+  struct Executor {
+    // Gets at most `max_images` of a queue for which one that does not only help is usable, and those only while all
+    // of these are busy.
+    bool helps = false;
+    int max_images = 0;  // with `helps`
+  };
+
+  // At least one executor, and one that does not only help. `clock` is not owned.
+  BatchScheduler(const Clock* clock, std::vector<Executor> executors);
+  BatchScheduler(const Clock* clock, int num_executors) : BatchScheduler(clock, std::vector<Executor>(num_executors)) {}
   ~BatchScheduler();  // answers what still waits with UNAVAILABLE
 
   // `owner` is handed back by OwnerOf(); it must outlive the queue's last batch.
@@ -90,17 +99,26 @@ class BatchScheduler {
   absl::Status CheckAdmissionLocked(const Queue& queue, TaskClass task_class, int num_images, SteadyTime deadline,
                                     SteadyTime now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FinishRunning(int executor, SteadyTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // How many images `executor` may take of `queue` now; kAnyNumber without a limit.
+  int MayTake(int executor, const Queue& queue, SteadyTime now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Whether all executors that do more than help, and may run this queue's batches, are at one.
+  bool OthersAreBusy(const Queue& queue) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Whether an idle executor would take of the queue though it only helps.
+  bool HelpIsDue(const Queue& queue, SteadyTime now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The next batch that is due by deficit round robin, or an empty one and when to look again.
   bool TakeDue(int executor, SteadyTime now, Work* work, SteadyTime* next_due) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ForgetClosedAndEmpty() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // After a take: it may have used up a notification that was for more than it took, or the only timed wait for what is
   // not due yet. One executor wakes the next.
-  void WakeForTheRest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void WakeForTheRest(SteadyTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Clock* const clock_;
+  const std::vector<Executor> executors_;
+  const bool any_helps_;
 
   mutable Mutex mu_;
-  CondVar work_due_;
+  CondVar work_due_;                                             // for executors that do not only help
+  CondVar help_due_;                                             // for those that do
   std::vector<Running> running_ ABSL_GUARDED_BY(mu_);            // by executor
   std::vector<absl::Duration> busy_times_ ABSL_GUARDED_BY(mu_);  // by executor
   std::vector<std::shared_ptr<Queue>> queues_ ABSL_GUARDED_BY(mu_);

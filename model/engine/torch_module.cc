@@ -37,8 +37,8 @@ absl::StatusOr<EngineFactory*> LoadTorchModule(const std::string& path) {
     return Unusable(path, absl::StrCat("cannot be loaded: ", ::dlerror()), "it needs the Debian package libtorch1.13");
   const auto build_id = reinterpret_cast<const char* (*)()>(::dlsym(module, kTorchBuildIdSymbol));
   if (build_id == nullptr) return Unusable(path, "is some other library");
-  if (absl::string_view(build_id()) != BuildId()) {
-    return Unusable(path, absl::StrCat("is of build '", build_id(), "', this program is '", BuildId(), "'"));
+  if (absl::string_view(build_id()) != AbiId()) {
+    return Unusable(path, absl::StrCat("is of build '", build_id(), "', this program is '", AbiId(), "'"));
   }
   const auto factory = reinterpret_cast<EngineFactory* (*)()>(::dlsym(module, kTorchFactorySymbol));
   if (factory == nullptr) return Unusable(path, absl::StrCat("lacks ", kTorchFactorySymbol));

@@ -7,7 +7,8 @@ import common
 MAX_BYTES = 1 << 20
 MAX_LINES = 400
 CODE = common.CPP + (".py", ".proto", ".cmake", ".js", ".mjs", ".css", ".html", ".sh")
-SCRIPTS = ("deploy/quickstart", "tests/run", "tests/chroot/run", "tests/containers/run")
+SCRIPTS = ("deploy/quickstart", "tests/run", "tests/chroot/run", "tests/containers/run", "tests/gpu/pack",
+           "tests/gpu/run", "tests/gpu/product")
 
 
 def check(root):

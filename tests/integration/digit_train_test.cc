@@ -21,6 +21,7 @@
 #include "model/dataset/command.h"
 #include "model/dataset/digit_generator.h"
 #include "model/spec/model_spec.h"
+#include "tests/support/python.h"
 
 namespace digit {
 namespace {
@@ -196,7 +197,7 @@ TEST_F(DigitTrainTest, ReportIsWellFormedAndShowsWhatEvaluateSays) {
   *(std::find(arguments.begin(), arguments.end(), "--epochs") + 1) = "2";  // not enough to read all of them
   ASSERT_EQ(RunDigitTrain(arguments).exit_code, 0);
   const absl::StatusOr<CommandResult> shown =
-      RunCommand({"/usr/bin/python3", "tests/integration/check_report.py", Path("report.html")}, absl::Seconds(30));
+      RunCommand({Python(), "tests/integration/check_report.py", Path("report.html")}, absl::Seconds(30));
   ASSERT_TRUE(shown.ok()) << shown.status();
   ASSERT_EQ(shown->exit_code, 0) << shown->output;
   const Outcome evaluated = RunDigitTrain({"evaluate", Path("m.pt"), "--data-dir", folder_});

@@ -11,13 +11,13 @@
 #include "model/dataset/digit_generator.h"
 #include "model/network/torch_network.h"
 #include "model/training/trainer.h"
+#include "tests/support/python.h"
 
 namespace digit {
 namespace {
 
-// Debian's own interpreter: python3-torch is installed for no other.
-int Python(const std::string& arguments) {
-  return std::system(absl::StrCat("/usr/bin/python3 tests/integration/python_network.py ", arguments).c_str());
+int RunPython(const std::string& arguments) {
+  return std::system(absl::StrCat(Python(), " tests/integration/python_network.py ", arguments).c_str());
 }
 
 std::string MakeFolder(const std::string& name) {
@@ -40,7 +40,7 @@ TEST(PythonRoundTripTest, PythonReadsOurFileAndGivesTheSameLogits) {
   ASSERT_TRUE(file.ok() && logits.ok());
   ASSERT_TRUE(WriteFileAtomically(folder + "/m.pt", *file).ok());
   ASSERT_TRUE(WriteFileAtomically(folder + "/pixels", BytesOf(pixels)).ok());
-  ASSERT_EQ(Python(absl::StrCat("check ", folder, "/m.pt ", folder, "/pixels ", folder, "/logits")), 0);
+  ASSERT_EQ(RunPython(absl::StrCat("check ", folder, "/m.pt ", folder, "/pixels ", folder, "/logits")), 0);
   const auto answer = ReadFile(folder + "/logits", 1 << 20);
   ASSERT_TRUE(answer.ok()) << answer.status();
   // Twice: by the program in our file, and by the tutorial's class with our parameters.
@@ -49,7 +49,7 @@ TEST(PythonRoundTripTest, PythonReadsOurFileAndGivesTheSameLogits) {
 
 TEST(PythonRoundTripTest, WeReadPythonsStateDictAndScriptedModule) {
   const std::string folder = MakeFolder("python_writes");
-  ASSERT_EQ(Python(absl::StrCat("make ", folder)), 0);
+  ASSERT_EQ(RunPython(absl::StrCat("make ", folder)), 0);
   for (const char* name : {"state_dict.pt", "scripted.pt"}) {
     const auto bytes = ReadFile(absl::StrCat(folder, "/", name), kMaxModelFileBytes);
     ASSERT_TRUE(bytes.ok()) << bytes.status();

@@ -224,7 +224,7 @@ class TorchEngineFactory final : public EngineFactory {
 
 #define DIGIT_EXPORT extern "C" __attribute__((visibility("default")))
 
-DIGIT_EXPORT const char* digit_torch_build_id() { return digit::BuildId(); }
+DIGIT_EXPORT const char* digit_torch_build_id() { return digit::AbiId(); }
 
 DIGIT_EXPORT digit::EngineFactory* digit_torch_engine_factory() {
   static auto* const factory = new digit::TorchEngineFactory;  // never deleted: the module stays loaded

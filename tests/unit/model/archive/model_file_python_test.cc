@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "model/archive/model_file.h"
+#include "tests/support/python.h"
 
 namespace digit {
 namespace {
@@ -17,7 +18,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr char kPython[] = "/usr/bin/python3";  // Debian's, which has python3-torch
 constexpr char kData[] = "tests/data/state_dict/";
 
 bool RunCommand(const std::string& command) { return std::system(command.c_str()) == 0; }
@@ -61,7 +61,7 @@ class Layout2xTest : public ::testing::Test {
 
   std::string Make2x(const std::string& options) const {
     const std::string path = folder_ + "/2x.pt";
-    EXPECT_TRUE(RunCommand(std::string(kPython) + " " + kData + "make_2x_layout.py " + path + " " + options));
+    EXPECT_TRUE(RunCommand(Python() + " " + kData + "make_2x_layout.py " + path + " " + options));
     return path;
   }
 
@@ -111,12 +111,12 @@ class PythonTorchTest : public Layout2xTest {
  protected:
   void SetUp() override {
     Layout2xTest::SetUp();
-    if (!RunCommand(std::string(kPython) + " -c 'import torch' 2>/dev/null")) {
+    if (!RunCommand(Python() + " -c 'import torch' 2>/dev/null")) {
       const char* required = std::getenv("DIGIT_REQUIRE_PYTHON_TORCH");
-      ASSERT_TRUE(required == nullptr || std::string(required) != "1") << kPython << " has no torch: python3-torch";
+      ASSERT_TRUE(required == nullptr || std::string(required) != "1") << Python() << " has no torch: python3-torch";
       GTEST_SKIP() << "needs the package python3-torch";
     }
-    ASSERT_TRUE(RunCommand(std::string(kPython) + " " + kData + "make_torch_files.py " + folder_ + " " + Make2x("")));
+    ASSERT_TRUE(RunCommand(Python() + " " + kData + "make_torch_files.py " + folder_ + " " + Make2x("")));
   }
 
   absl::StatusOr<ModelFile> Parse(const std::string& name) const {

@@ -1,8 +1,9 @@
-// Stands in for libdigit_torch.so, without LibTorch: built once as it should be and once with another build id, with
-// which its factory must never be asked for.
+// Stands in for libdigit_torch.so, without LibTorch: built once as it should be and once as a build whose C++ objects
+// are of another layout (DIGIT_OTHER_BUILD), whose factory must never be asked for.
 #include <cstdlib>
 
 #include "base/build_info.h"
+#ifndef DIGIT_OTHER_BUILD
 #include "model/engine/inference_engine.h"
 
 namespace digit {
@@ -25,20 +26,15 @@ class FakeTorchFactory : public EngineFactory {
 
 }  // namespace
 }  // namespace digit
-
-extern "C" const char* digit_torch_build_id() {
-#ifdef DIGIT_OTHER_BUILD
-  return "digit 0.0.1 other compiler";
-#else
-  return digit::BuildId();
 #endif
-}
 
-extern "C" digit::EngineFactory* digit_torch_engine_factory() {
+extern "C" const char* digit_torch_build_id() { return digit::AbiId(); }
+
 #ifdef DIGIT_OTHER_BUILD
-  std::abort();
+extern "C" void* digit_torch_engine_factory() { std::abort(); }
 #else
+extern "C" digit::EngineFactory* digit_torch_engine_factory() {
   static digit::FakeTorchFactory factory;
   return &factory;
-#endif
 }
+#endif

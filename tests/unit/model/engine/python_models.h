@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "tests/support/python.h"
 
 namespace digit {
 
@@ -56,7 +57,7 @@ class PythonModels : public ::testing::Test {
   }
   static int Make() {
     const int status = std::system(
-        ("OMP_NUM_THREADS=1 /usr/bin/python3 tests/unit/model/engine/make_models.py '" + folder().string() + "'")
+        ("OMP_NUM_THREADS=1 " + Python() + " tests/unit/model/engine/make_models.py '" + folder().string() + "'")
             .c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
