@@ -1,6 +1,7 @@
 // The trainer of LibTorch against our own (trainer.h), on the CPU, and on a GPU where there is one.
 #include "model/training/torch_trainer.h"
 
+#include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
@@ -53,6 +54,8 @@ double Deviation(const FlatParameters& start, const FlatParameters& expected, co
 
 class TorchTrainerTest : public testing::TestWithParam<Device> {
  protected:
+  void SetUp() override { at::set_num_threads(1); }  // threads that wait for each other are slow beside other programs
+
   std::unique_ptr<TorchTrainer> MakeTrainer(const Recipe& recipe) const {
     absl::StatusOr<std::unique_ptr<TorchTrainer>> trainer =
         TorchTrainer::Create(GetParam(), recipe, images_, non_digits_);
