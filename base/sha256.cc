@@ -41,7 +41,8 @@ std::string Sha256Hex(absl::string_view bytes) {
 }
 
 absl::StatusOr<std::string> Sha256HexOfFile(const std::string& path) {
-  const std::unique_ptr<FILE, decltype(&fclose)> file(std::fopen(path.c_str(), "rbe"), &fclose);
+  const auto close = [](FILE* open) { std::fclose(open); };
+  const std::unique_ptr<FILE, decltype(close)> file(std::fopen(path.c_str(), "rbe"), close);
   if (file == nullptr) return ErrnoStatus(errno, "open", path);
   Hasher hasher;
   char buffer[1 << 16];

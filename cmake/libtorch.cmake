@@ -35,21 +35,28 @@ else()
   endif()
 endif()
 target_include_directories(digit_libtorch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+target_link_options(digit_libtorch INTERFACE LINKER:--allow-shlib-undefined)  # what it needs in turn is its own affair
 
 if(DIGIT_TORCH_CUDA)
   set(DIGIT_TORCH_CUDA ON)
   enable_language(CUDA)
   set(CMAKE_CUDA_STANDARD 20)
-  set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)  # the one that LibTorch uses, and not a second one beside it
-  find_package(CUDAToolkit REQUIRED)
-  target_link_libraries(digit_libtorch INTERFACE CUDA::cudart)
+  # One CUDA runtime in the process: that which lies beside Python's torch and which it loads, or else the compiler's.
+  set(CMAKE_CUDA_RUNTIME_LIBRARY None)
+  file(GLOB beside ${DIGIT_LIBTORCH}/../nvidia/*)
+  find_library(DIGIT_CUDART NAMES cudart libcudart.so.13 libcudart.so.12 NAMES_PER_DIR REQUIRED
+    PATHS ${beside} ${CMAKE_CUDA_IMPLICIT_LINK_DIRECTORIES} PATH_SUFFIXES lib NO_DEFAULT_PATH)
+  get_filename_component(cudart_folder ${DIGIT_CUDART} DIRECTORY)
+  target_link_libraries(digit_libtorch INTERFACE ${DIGIT_CUDART})
+  # libtorch_cuda.so is needed although no symbol of it may be used here.
+  target_link_options(digit_libtorch INTERFACE LINKER:--no-as-needed LINKER:-rpath,${cudart_folder})
   target_compile_definitions(digit_libtorch INTERFACE DIGIT_TORCH_CUDA)
-  # libtorch_cuda.so is needed although no symbol of it may be used here, and the libraries behind it are its own affair.
-  target_link_options(digit_libtorch INTERFACE LINKER:--no-as-needed LINKER:--allow-shlib-undefined)
-  # LibTorch's headers include those of cuBLAS and others; a compiler without them may have them beside Python's torch.
-  find_path(DIGIT_CUSPARSE_INCLUDE cusparse.h PATHS ${CUDAToolkit_INCLUDE_DIRS} NO_DEFAULT_PATH)
-  if(NOT DIGIT_CUSPARSE_INCLUDE)
-    file(GLOB beside ${DIGIT_LIBTORCH}/../nvidia/*/include)
+  # LibTorch's headers include those of cuBLAS and more; where the compiler comes without, they may lie beside as well.
+  target_include_directories(digit_libtorch SYSTEM INTERFACE ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
+  find_path(DIGIT_CUSPARSE cusparse.h NO_DEFAULT_PATH
+    PATHS ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES} ${CMAKE_CUDA_IMPLICIT_INCLUDE_DIRECTORIES})
+  if(NOT DIGIT_CUSPARSE)
+    list(TRANSFORM beside APPEND /include)
     target_include_directories(digit_libtorch SYSTEM INTERFACE ${beside})
   endif()
 endif()

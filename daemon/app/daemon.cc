@@ -64,7 +64,9 @@ EngineChoice EngineChoiceOf(const std::string& text) {
 Pool::Options PoolOptionsOf(const DaemonConfig& config, std::vector<Device> devices, EngineFactory* engines) {
   return {.devices = std::move(devices),
           .replicas = config.replicas > 0 ? config.replicas : UsableCores(),
+          .gpu_replicas = config.replicas > 0 ? config.replicas : 2,
           .max_batch_size = config.max_batch_size,
+          .max_gpu_batch_size = config.max_gpu_batch_size,
           .allowed_batch_sizes = config.allowed_batch_sizes,
           .max_queue_delay = config.max_queue_delay,
           .max_queue_wait = config.max_queue_wait,
@@ -146,7 +148,6 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
   if (!config.metrics_listen.empty()) {
     RETURN_IF_ERROR(CheckListenAddress(config.metrics_listen, "--metrics-listen", IpVersion::kFour));
   }
-  ASSIGN_OR_RETURN(std::vector<Device> devices, ParseDeviceList(config.devices));
   ASSIGN_OR_RETURN(const std::string admin_token, ReadAdminToken(config.admin_token_file));
   ASSIGN_OR_RETURN(const std::shared_ptr<GateImages> gate_images, GateImagesOf(config));
   ASSIGN_OR_RETURN(Policies policies, PoliciesOf(config));
@@ -157,6 +158,8 @@ absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const DaemonConfig& config
   if (!config.metrics_listen.empty()) parts.metrics = std::make_unique<DaemonMetrics>();
   DaemonMetrics* const metrics = parts.metrics.get();
   parts.engines = MakeEngineFactory({.engine = EngineChoiceOf(config.engine)});
+  ASSIGN_OR_RETURN(std::vector<Device> devices,
+                   ParseDeviceList(config.devices, [&parts] { return parts.engines->CountGpus(); }));
   Pool::Options pool_options = PoolOptionsOf(config, std::move(devices), parts.engines.get());
   pool_options.metrics = metrics ? &metrics->models : nullptr;
   pool_options.on_serving_change = [&parts] { parts.UpdateHealth(); };

@@ -98,6 +98,7 @@ absl::Status Validate(const DaemonConfig& config) {
   }
   problems.Range("replicas", config.replicas, 0, 1024);
   problems.Range("max-batch-size", config.max_batch_size, 1, 1024);
+  problems.Range("max-gpu-batch-size", config.max_gpu_batch_size, 1, 1024);
   const absl::Status sizes = CheckAllowedBatchSizes(config.allowed_batch_sizes, config.max_batch_size);
   if (!sizes.ok()) problems.Add("allowed-batch-sizes", sizes.message());
   problems.Range("max-queued-images", config.max_queued_images, config.max_images_per_call, 1 << 24);
@@ -170,6 +171,7 @@ std::string FormatConfig(const DaemonConfig& config) {
   lines.Add("replicas", config.replicas);
   lines.Add("engine", config.engine);
   lines.Add("max-batch-size", config.max_batch_size);
+  lines.Add("max-gpu-batch-size", config.max_gpu_batch_size);
   lines.Add("max-queue-delay", config.max_queue_delay);
   lines.Add("allowed-batch-sizes", config.allowed_batch_sizes);
   lines.Add("max-queue-wait", config.max_queue_wait);

@@ -28,9 +28,10 @@ struct DaemonConfig {
   std::string listen = "127.0.0.1:50051";   // HOST:PORT; port 0 picks one
   std::string metrics_listen;               // the same, IPv4, for Prometheus; empty: nothing is counted or served
   std::string devices = "auto";
-  int replicas = 0;             // executors per device; 0: one per usable core
-  std::string engine = "auto";  // auto, cpu, torch
-  int max_batch_size = 32;      // images
+  int replicas = 0;               // executors per device; 0: one per usable core, two for each GPU
+  std::string engine = "auto";    // auto, cpu, torch
+  int max_batch_size = 32;        // images, on a CPU
+  int max_gpu_batch_size = 1024;  // images, on a GPU
   absl::Duration max_queue_delay = absl::ZeroDuration();
   std::vector<int> allowed_batch_sizes;              // smaller batches are padded; empty: any size
   absl::Duration max_queue_wait = absl::Seconds(1);  // what would wait longer is refused

@@ -67,13 +67,23 @@ void AddOptions(CLI::App* app, DaemonConfig* config) {
   app->add_option("--metrics-listen", config->metrics_listen,
                   "Address for Prometheus to scrape, http://HOST:PORT/metrics (usually port 9464; IPv4); default: off")
       ->type_name("HOST:PORT");
-  app->add_option("--devices", config->devices, "auto, cpu, or cuda:0,cuda:1")->type_name("LIST");
-  app->add_option("--replicas", config->replicas, "Executors per device; 0: one per usable core")->type_name("N");
+  app->add_option(
+         "--devices", config->devices,
+         "cpu, cuda:0, or auto, which is every GPU and the CPU where there is none; a list with commas, such as "
+         "auto,cpu: the CPU then takes what it can do before a busy GPU could")
+      ->type_name("LIST");
+  app->add_option("--replicas", config->replicas, "Executors per device; 0: one per usable core, two for each GPU")
+      ->type_name("N");
   app->add_option("--engine", config->engine, "auto, cpu or torch")->type_name("ENGINE");
-  app->add_option("--max-batch-size", config->max_batch_size, "Images that run together at most")->type_name("N");
+  app->add_option("--max-batch-size", config->max_batch_size, "Images that run together at most on a CPU")
+      ->type_name("N");
+  app->add_option("--max-gpu-batch-size", config->max_gpu_batch_size, "Images that run together at most on a GPU")
+      ->type_name("N");
   AddDuration(app, "--max-queue-delay", &config->max_queue_delay, "How long a part-filled batch may wait for company");
-  app->add_option("--allowed-batch-sizes", config->allowed_batch_sizes,
-                  "Pad smaller batches with blanks to one of these, which end with --max-batch-size; default: any size")
+  app->add_option(
+         "--allowed-batch-sizes", config->allowed_batch_sizes,
+         "On a CPU, pad smaller batches with blanks to one of these, which end with --max-batch-size; default: "
+         "any size")
       ->type_name("N,N,...")
       ->delimiter(',');
   AddDuration(app, "--max-queue-wait", &config->max_queue_wait,

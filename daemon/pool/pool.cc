@@ -21,6 +21,19 @@ bool AllFinite(absl::Span<const float> values) {
   return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
 }
 
+// Beside GPUs the CPUs' executors only help.
+std::vector<BatchScheduler::Executor> ExecutorsOf(const Pool::Options& options) {
+  const bool any_gpu = std::any_of(options.devices.begin(), options.devices.end(),
+                                   [](const Device& device) { return device.kind == Device::Kind::kCuda; });
+  std::vector<BatchScheduler::Executor> executors;
+  for (const Device& device : options.devices) {
+    const bool is_gpu = device.kind == Device::Kind::kCuda;
+    executors.resize(executors.size() + (is_gpu ? options.gpu_replicas : options.replicas),
+                     {.helps = any_gpu && !is_gpu, .max_images = options.max_batch_size});
+  }
+  return executors;
+}
+
 // The caller may have gone while the batch was on its way to the executor.
 absl::Status WhyNotToRun(const Task& task, SteadyTime now) {
   if (task.cancelled()) return absl::CancelledError("the caller cancelled the request");
@@ -42,9 +55,13 @@ absl::StatusOr<std::unique_ptr<Pool>> Pool::Create(Options options) {
   if (options.replicas < 1 || options.replicas > 1024) {
     return absl::InvalidArgumentError(absl::StrCat("replicas is ", options.replicas, ", must be in 1..1024"));
   }
-  if (options.max_batch_size < 1 || options.max_batch_size > kMaxBatchSize) {
+  if (options.gpu_replicas < 1 || options.gpu_replicas > 1024) {
+    return absl::InvalidArgumentError(absl::StrCat("gpu_replicas is ", options.gpu_replicas, ", must be in 1..1024"));
+  }
+  for (const int size : {options.max_batch_size, options.max_gpu_batch_size}) {
+    if (size >= 1 && size <= kMaxBatchSize) continue;
     return absl::InvalidArgumentError(
-        absl::StrCat("max_batch_size is ", options.max_batch_size, ", must be in 1..", kMaxBatchSize));
+        absl::StrCat("a maximal batch size is ", size, ", must be in 1..", kMaxBatchSize));
   }
   const absl::Status sizes = CheckAllowedBatchSizes(options.allowed_batch_sizes, options.max_batch_size);
   if (!sizes.ok()) return absl::InvalidArgumentError(absl::StrCat("allowed_batch_sizes ", sizes.message()));
@@ -53,10 +70,11 @@ absl::StatusOr<std::unique_ptr<Pool>> Pool::Create(Options options) {
 
 Pool::Pool(Options options)
     : options_(std::move(options)),
-      scheduler_(options_.clock, static_cast<int>(options_.devices.size()) * options_.replicas),
+      scheduler_(options_.clock, ExecutorsOf(options_)),
       repair_("pool-repair", options_.clock) {
   for (const Device& device : options_.devices) {
-    for (int replica = 0; replica < options_.replicas; ++replica) {
+    const int replicas = device.kind == Device::Kind::kCuda ? options_.gpu_replicas : options_.replicas;
+    for (int replica = 0; replica < replicas; ++replica) {
       executor_devices_.push_back(device);
       device_names_.push_back(device.ToString());
       executor_names_.push_back(absl::StrCat(device.ToString(), ":", replica));
@@ -81,52 +99,86 @@ void Pool::Drain() {
 absl::StatusOr<std::shared_ptr<PlacedModel>> Pool::Place(const std::string& name, std::shared_ptr<Model> model,
                                                          const PlaceOptions& place) {
   std::vector<std::unique_ptr<InferenceEngine>> engines;
-  CostModel cost;
+  std::vector<CostModel> costs;
+  int max_batch_size = 0;
   for (int i = 0; i < static_cast<int>(executor_devices_.size()); ++i) {
-    ASSIGN_OR_RETURN(std::unique_ptr<InferenceEngine> engine, options_.engines->Create(*model, executor_devices_[i]));
-    if (i == 0) {
-      RETURN_IF_ERROR(FitSpec(engine->num_classes(), model.get()));
-      place.on_check();
+    // The replicas of a device compute alike: the first of them answers for all.
+    const bool is_first = i == 0 || device_names_[i] != device_names_[i - 1];
+    std::unique_ptr<InferenceEngine> engine;
+    if (is_first) {
+      ASSIGN_OR_RETURN(engine, MakeChecked(i, model.get(), place));
+    } else {
+      ASSIGN_OR_RETURN(engine, options_.engines->Create(*model, executor_devices_[i], engines.back()->precision()));
     }
-    // The replicas of a device compute alike: one of them answers for all.
-    if (i % options_.replicas == 0) RETURN_IF_ERROR(CheckReference(*engine, *model));
     if (i == 0) {
       RETURN_IF_ERROR(place.accept(*engine));
       place.on_warm_up();
     }
-    RETURN_IF_ERROR(WarmUp(*engine, &cost));
+    costs.push_back(is_first ? CostModel() : costs.back());
+    RETURN_IF_ERROR(WarmUp(i, *engine, &costs.back()));
+    max_batch_size = std::max(max_batch_size, MaxBatchSize(i));
     engines.push_back(std::move(engine));
   }
   const ModelMetrics metrics =
       options_.metrics == nullptr ? ModelMetrics() : options_.metrics->Of(name.substr(0, name.find('/')));
   std::shared_ptr<PlacedModel> placed(
-      new PlacedModel(this, std::move(model), std::move(engines), options_.max_batch_size, metrics));
+      new PlacedModel(this, std::move(model), std::move(engines), max_batch_size, metrics));
   placed->queue_ = scheduler_.AddQueue({.name = absl::StrCat("model ", name),
-                                        .batching = {.max_batch_size = options_.max_batch_size,
+                                        .batching = {.max_batch_size = max_batch_size,
                                                      .max_queue_delay = options_.max_queue_delay,
                                                      .max_queue_wait = options_.max_queue_wait},
-                                        .cost = cost,
+                                        .costs = std::move(costs),
                                         .max_queued_images = options_.max_queued_images,
                                         .metrics = metrics.queue},
                                        placed.get());
   return placed;
 }
 
-absl::Status Pool::WarmUp(InferenceEngine& engine, CostModel* cost) {
-  std::vector<int> sizes = options_.allowed_batch_sizes;
-  if (sizes.empty()) {
-    constexpr int kAll = 64;  // beyond it powers of two will do: all would take seconds
-    for (int n = 1; n < options_.max_batch_size; n = n < kAll ? n + 1 : n * 2) sizes.push_back(n);
-    sizes.push_back(options_.max_batch_size);
+// In single precision where half is not to be had or fails a check.
+absl::StatusOr<std::unique_ptr<InferenceEngine>> Pool::MakeChecked(int executor, Model* model,
+                                                                   const PlaceOptions& place) {
+  const Device& device = executor_devices_[executor];
+  const bool may_be_half = IsGpu(executor) && model->is_digit_cnn;
+  ASSIGN_OR_RETURN(std::unique_ptr<InferenceEngine> engine,
+                   options_.engines->Create(*model, device, may_be_half ? Precision::kHalf : Precision::kSingle));
+  if (executor == 0) {
+    RETURN_IF_ERROR(FitSpec(engine->num_classes(), model));
+    place.on_check();
   }
-  std::vector<uint8_t> pixels;
+  absl::Status status = CheckReference(*engine, *model);
+  if (engine->precision() == Precision::kSingle) {
+    RETURN_IF_ERROR(status);
+    return engine;
+  }
+  ASSIGN_OR_RETURN(std::unique_ptr<InferenceEngine> single,
+                   options_.engines->Create(*model, device, Precision::kSingle));
+  if (status.ok()) status = place.accept_half(*engine, *single);
+  if (status.ok()) return engine;
+  LogWarn("runs in single precision", {{"model", model->path}, {"device", device.ToString()}, {"why", status}});
+  RETURN_IF_ERROR(CheckReference(*single, *model));
+  return single;
+}
+
+int Pool::MaxBatchSize(int executor) const {
+  return IsGpu(executor) ? options_.max_gpu_batch_size : options_.max_batch_size;
+}
+
+absl::Status Pool::WarmUp(int executor, InferenceEngine& engine, CostModel* cost) {
+  const int max_batch_size = MaxBatchSize(executor);
+  std::vector<int> sizes;
+  if (!IsGpu(executor)) sizes = options_.allowed_batch_sizes;
+  if (sizes.empty()) {
+    const int all = IsGpu(executor) ? 1 : 64;  // beyond it powers of two will do: all would take seconds
+    for (int n = 1; n < max_batch_size; n = n < all ? n + 1 : n * 2) sizes.push_back(n);
+    sizes.push_back(max_batch_size);
+  }
   std::vector<float> scores;
+  const std::vector<uint8_t> grey(size_t{kMaxBatchSize} * kImagePixels, 128);  // blank ones cost our engine less
   const auto infer = [&](int n) {
-    pixels.assign(static_cast<size_t>(n) * kImagePixels, uint8_t{128});  // grey: blank ones cost our engine less
-    return Infer(engine, n, &pixels, &scores);
+    return Infer(engine, absl::MakeConstSpan(grey).subspan(0, size_t{kImagePixels} * PaddedSize(executor, n)), &scores);
   };
   for (int n : sizes) RETURN_IF_ERROR(infer(n));  // here an engine allocates and compiles
-  for (int n = 1; n <= options_.max_batch_size; n *= 4) {
+  for (int n = 1; n <= max_batch_size; n *= 4) {
     const SteadyTime start = options_.clock->Now();
     RETURN_IF_ERROR(infer(n));
     cost->Observe(n, options_.clock->Now() - start);
@@ -134,20 +186,17 @@ absl::Status Pool::WarmUp(InferenceEngine& engine, CostModel* cost) {
   return absl::OkStatus();
 }
 
-int Pool::PaddedSize(int num_images) const {
+int Pool::PaddedSize(int executor, int num_images) const {
+  if (IsGpu(executor)) return num_images;
   const std::vector<int>& sizes = options_.allowed_batch_sizes;
   const auto found = std::lower_bound(sizes.begin(), sizes.end(), num_images);
   return found == sizes.end() ? num_images : *found;
 }
 
-// The first `num_images` of `pixels`, padded; `scores` gets one row for each image and each blank.
-absl::Status Pool::Infer(InferenceEngine& engine, int num_images, std::vector<uint8_t>* pixels,
-                         std::vector<float>* scores) {
-  const size_t padded = PaddedSize(num_images);
-  pixels->resize(padded * kImagePixels);
-  std::fill(pixels->begin() + static_cast<int64_t>(num_images) * kImagePixels, pixels->end(), uint8_t{0});
-  scores->resize(padded * engine.num_classes());
-  RETURN_IF_ERROR(engine.Infer(*pixels, absl::MakeSpan(*scores)));
+// Pixels of a whole batch, padded; `scores` gets one row for each.
+absl::Status Pool::Infer(InferenceEngine& engine, absl::Span<const uint8_t> pixels, std::vector<float>* scores) {
+  scores->resize(pixels.size() / kImagePixels * engine.num_classes());
+  RETURN_IF_ERROR(engine.Infer(pixels, absl::MakeSpan(*scores)));
   if (!AllFinite(*scores)) return absl::InternalError("the engine gave scores that are not finite");
   return absl::OkStatus();
 }
@@ -173,8 +222,14 @@ void Pool::RunBatch(int index, PlacedModel* placed, Batch* batch, std::vector<ui
                      .executor = executor_names_[index],
                      .device = device_names_[index],
                      .engine = placed->engine_name()};
-  pixels->resize(static_cast<size_t>(batch->num_images) * kImagePixels);
-  uint8_t* destination = pixels->data();
+  // The one copy between the requests and the engine: into its own memory, if it has some.
+  const size_t most = static_cast<size_t>(PaddedSize(index, batch->num_images)) * kImagePixels;
+  uint8_t* const first = [&] {
+    if (uint8_t* const buffer = engine.InputBuffer(batch->num_images)) return buffer;
+    pixels->resize(std::max(pixels->size(), most));
+    return pixels->data();
+  }();
+  uint8_t* destination = first;
   for (std::unique_ptr<Task>& task : batch->tasks) {
     const absl::Status why_not = WhyNotToRun(*task, report.started);
     if (!why_not.ok()) {
@@ -189,7 +244,9 @@ void Pool::RunBatch(int index, PlacedModel* placed, Batch* batch, std::vector<ui
     report.batch_size += task->num_images();
   }
   if (report.batch_size == 0) return;
-  const absl::Status status = Infer(engine, report.batch_size, pixels, scores);
+  uint8_t* const end = first + static_cast<size_t>(PaddedSize(index, report.batch_size)) * kImagePixels;
+  std::fill(destination, end, uint8_t{0});
+  const absl::Status status = Infer(engine, absl::MakeConstSpan(first, end), scores);
   report.compute = options_.clock->Now() - report.started;
   placed->batches_.Add();
   placed->metrics().CountBatch(report.batch_size, report.reason, report.compute);
@@ -226,7 +283,8 @@ void Pool::RepairLater(int executor, PlacedModel* placed, int attempt) {
 }
 
 void Pool::Repair(int executor, PlacedModel* placed, int attempt) {
-  absl::StatusOr<std::unique_ptr<InferenceEngine>> engine = Rebuild(executor, *placed->model_);
+  absl::StatusOr<std::unique_ptr<InferenceEngine>> engine =
+      Rebuild(executor, *placed->model_, placed->engines_[executor]->precision());
   if (!engine.ok()) {
     LogError("engine could not be rebuilt",
              {{"executor", executor_names_[executor]}, {"model", placed->model_->path}, {"error", engine.status()}});
@@ -238,12 +296,12 @@ void Pool::Repair(int executor, PlacedModel* placed, int attempt) {
   if (placed->SetWorking(executor, true, "")) options_.on_serving_change();
 }
 
-absl::StatusOr<std::unique_ptr<InferenceEngine>> Pool::Rebuild(int executor, const Model& model) {
+absl::StatusOr<std::unique_ptr<InferenceEngine>> Pool::Rebuild(int executor, const Model& model, Precision precision) {
   ASSIGN_OR_RETURN(std::unique_ptr<InferenceEngine> engine,
-                   options_.engines->Create(model, executor_devices_[executor]));
+                   options_.engines->Create(model, executor_devices_[executor], precision));
   RETURN_IF_ERROR(CheckReference(*engine, model));
   CostModel unused;
-  RETURN_IF_ERROR(WarmUp(*engine, &unused));
+  RETURN_IF_ERROR(WarmUp(executor, *engine, &unused));
   return engine;
 }
 

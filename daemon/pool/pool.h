@@ -32,9 +32,11 @@ class Pool {
  public:
   struct Options {
     std::vector<Device> devices = {Device{}};
-    int replicas = 1;                      // executors per device, >= 1
-    int max_batch_size = 32;               // images
-    std::vector<int> allowed_batch_sizes;  // smaller batches are padded with blanks; empty: any size
+    int replicas = 1;                      // executors of a CPU, >= 1; beside GPUs these only help (BatchScheduler)
+    int gpu_replicas = 2;                  // of each GPU: one copies while the other computes
+    int max_batch_size = 32;               // images, on a CPU
+    int max_gpu_batch_size = 1024;         // images, on a GPU
+    std::vector<int> allowed_batch_sizes;  // on a CPU smaller batches are padded with blanks; empty: any size
     absl::Duration max_queue_delay = absl::ZeroDuration();
     absl::Duration max_queue_wait = absl::InfiniteDuration();
     int max_queued_images = 4096;                     // per model version
@@ -56,10 +58,14 @@ class Pool {
     std::function<void()> on_check = [] {}, on_warm_up = [] {};  // what Place() begins to do
     // Whether an engine that passed its reference inputs may serve; asked once, with the first.
     std::function<absl::Status(InferenceEngine&)> accept = [](InferenceEngine&) { return absl::OkStatus(); };
+    // Whether an engine of half precision that passed its reference inputs answers as one of single precision does.
+    std::function<absl::Status(InferenceEngine& half, InferenceEngine& single)> accept_half =
+        [](InferenceEngine&, InferenceEngine&) { return absl::OkStatus(); };
   };
   // Makes an engine for every executor, checks one of each device against the model's reference inputs and runs every
-  // batch size that may come once, all on the calling thread: slow. `name`: "mnist/3", for messages; what
-  // stands before the slash is what is counted under. Fits the model's spec to the engine (FitSpec), which is the last
+  // batch size that may come once, all on the calling thread: slow. On GPUs the digit network runs in half precision
+  // where that passes the checks; else in single, and the log says why. `name`: "mnist/3", for messages; what stands
+  // before the slash is what is counted under. Fits the model's spec to the engine (FitSpec), which is the last
   // change to it.
   absl::StatusOr<std::shared_ptr<PlacedModel>> Place(const std::string& name, std::shared_ptr<Model> model) {
     return Place(name, std::move(model), PlaceOptions());
@@ -83,15 +89,19 @@ class Pool {
  private:
   friend class PlacedModel;
   explicit Pool(Options options);
+  bool IsGpu(int executor) const { return executor_devices_[executor].kind == Device::Kind::kCuda; }
+  int MaxBatchSize(int executor) const;
+  // For the executor, checked.
+  absl::StatusOr<std::unique_ptr<InferenceEngine>> MakeChecked(int executor, Model* model, const PlaceOptions& place);
   void RunExecutor(int index);
   void RunBatch(int index, PlacedModel* placed, Batch* batch, std::vector<uint8_t>* pixels, std::vector<float>* scores);
-  absl::Status Infer(InferenceEngine& engine, int num_images, std::vector<uint8_t>* pixels, std::vector<float>* scores);
-  int PaddedSize(int num_images) const;
-  absl::Status WarmUp(InferenceEngine& engine, CostModel* cost);  // adds what it took to `cost`
+  absl::Status Infer(InferenceEngine& engine, absl::Span<const uint8_t> pixels, std::vector<float>* scores);
+  int PaddedSize(int executor, int num_images) const;
+  absl::Status WarmUp(int executor, InferenceEngine& engine, CostModel* cost);  // adds what it took to `cost`
   void TakeOut(int executor, PlacedModel* placed, const absl::Status& why);
   void RepairLater(int executor, PlacedModel* placed, int attempt);
   void Repair(int executor, PlacedModel* placed, int attempt);
-  absl::StatusOr<std::unique_ptr<InferenceEngine>> Rebuild(int executor, const Model& model);
+  absl::StatusOr<std::unique_ptr<InferenceEngine>> Rebuild(int executor, const Model& model, Precision precision);
 
   const Options options_;
   std::vector<Device> executor_devices_;     // by executor

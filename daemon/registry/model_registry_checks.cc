@@ -35,6 +35,18 @@ absl::Status ModelRegistry::CheckReplaces(const Model& candidate, const LiveMode
       absl::StrJoin(after, ","), ") and not ", before.size(), " (", absl::StrJoin(before, ","), ")"));
 }
 
+absl::Status ModelRegistry::CheckHalf(const std::string& name, InferenceEngine& half, InferenceEngine& single) const {
+  ASSIGN_OR_RETURN(const std::shared_ptr<const LabeledImages> images, options_.gate_images(name));
+  if (images == nullptr) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::vector<int> wanted, ClassesOf(single, images->pixels, options_.rest));
+  ASSIGN_OR_RETURN(const std::vector<int> got, ClassesOf(half, images->pixels, options_.rest));
+  int differ = 0;
+  for (size_t i = 0; i < wanted.size(); ++i) differ += wanted[i] != got[i] ? 1 : 0;
+  if (differ == 0) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("half precision puts ", differ, " of ", wanted.size(),
+                                                    " validation pictures into another class than single precision"));
+}
+
 absl::Status ModelRegistry::PassGate(const Candidate& candidate, const LiveModel& live, bool force, std::string* gate,
                                      bool* was_asked) {
   const absl::StatusOr<std::shared_ptr<const LabeledImages>> images = options_.gate_images(live.name);

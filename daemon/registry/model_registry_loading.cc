@@ -93,8 +93,10 @@ absl::StatusOr<ModelHandle> ModelRegistry::MakeVersion(const std::string& name, 
   auto placing = std::make_shared<Model>(std::move(model));
   made->model = placing;
   made->live_since = now;
+  Pool::PlaceOptions checked = place;
+  checked.accept_half = [&](InferenceEngine& half, InferenceEngine& single) { return CheckHalf(name, half, single); };
   absl::StatusOr<std::shared_ptr<PlacedModel>> placed =
-      pool_->Place(absl::StrCat(name, "/", version), std::move(placing), place);
+      pool_->Place(absl::StrCat(name, "/", version), std::move(placing), checked);
   if (!placed.ok()) {
     const std::string prefix = absl::StrCat("model '", made->model->path, "': ");
     absl::string_view reason = placed.status().message();

@@ -1,8 +1,11 @@
 #include "model/engine/engine_factory.h"
 
+#include <unistd.h>
+
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "model/engine/cpu_engine.h"
 #include "model/engine/model.h"
@@ -11,12 +14,16 @@
 namespace digit {
 namespace {
 
+// Without it no GPU can be used, and LibTorch need not be loaded to see that.
+bool HasNvidiaDriver() { return ::access("/dev/nvidiactl", F_OK) == 0; }
+
 // No state beyond the options: loading a module that is loaded is cheap.
 class ChoosingEngineFactory final : public EngineFactory {
  public:
   explicit ChoosingEngineFactory(EngineOptions options) : options_(std::move(options)) {}
 
-  absl::StatusOr<std::unique_ptr<InferenceEngine>> Create(const Model& model, const Device& device) override {
+  absl::StatusOr<std::unique_ptr<InferenceEngine>> Create(const Model& model, const Device& device,
+                                                          Precision precision) override {
     const bool cpu_can = model.is_digit_cnn && device.kind == Device::Kind::kCpu;
     if (cpu_can && options_.engine != EngineChoice::kTorch) return CpuEngine::Create(model);
     if (options_.engine == EngineChoice::kCpu) {
@@ -27,7 +34,18 @@ class ChoosingEngineFactory final : public EngineFactory {
                        "; start with --engine auto or --engine torch to let LibTorch do it"));
     }
     ASSIGN_OR_RETURN(EngineFactory * torch, LoadTorchModule(options_.torch_module_path));
-    return torch->Create(model, device);
+    return torch->Create(model, device, precision);
+  }
+
+  int CountGpus() override {
+    if (options_.engine == EngineChoice::kCpu || !HasNvidiaDriver()) return 0;
+    const absl::StatusOr<EngineFactory*> torch = LoadTorchModule(options_.torch_module_path);
+    const int gpus = torch.ok() ? (*torch)->CountGpus() : 0;
+    if (gpus == 0) {
+      LogInfo("NVIDIA's driver is here, but no GPU can be used",
+              {{"why", torch.ok() ? "this LibTorch has no CUDA or sees no GPU" : torch.status().message()}});
+    }
+    return gpus;
   }
 
  private:

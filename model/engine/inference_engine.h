@@ -20,6 +20,9 @@ struct Device {
   std::string ToString() const;
 };
 
+// What the weights and activations between the layers are kept in.
+enum class Precision { kSingle, kHalf };
+
 // One model on one device. Not thread-safe: the executor that owns it calls it from one thread at a time. Construction
 // and warm-up may be slow; Infer() allocates nothing after the first call of a batch size.
 class InferenceEngine {
@@ -31,8 +34,13 @@ class InferenceEngine {
   // Blocks until done. INTERNAL when the backend fails; the engine is then unusable.
   virtual absl::Status Infer(absl::Span<const uint8_t> pixels, absl::Span<float> scores) = 0;
 
+  // Where the pixels of the next Infer() of so many images may be written to be spared a copy; it then gets this memory
+  // as `pixels`. Null: nowhere better than in memory of the caller.
+  virtual uint8_t* InputBuffer(int /*images*/) { return nullptr; }
+
   virtual int num_classes() const = 0;
-  virtual absl::string_view name() const = 0;  // "cpu" or "torch", for people and metrics
+  virtual absl::string_view name() const = 0;  // "cpu", "torch", "cuda-fp16", "cuda-fp32": for people and metrics
+  virtual Precision precision() const { return Precision::kSingle; }
 };
 
 struct Model;  // model/engine/model.h
@@ -42,8 +50,17 @@ class EngineFactory {
  public:
   virtual ~EngineFactory() = default;
   // FAILED_PRECONDITION when this build or machine lacks what the model needs (names the file and the package);
-  // INVALID_ARGUMENT when the model itself is at fault.
-  virtual absl::StatusOr<std::unique_ptr<InferenceEngine>> Create(const Model& model, const Device& device) = 0;
+  // INVALID_ARGUMENT when the model itself is at fault; RESOURCE_EXHAUSTED when the device has not enough memory.
+  // `precision`: kHalf is a wish that only some engines grant (the digit network's on a GPU); the engine says what it
+  // is.
+  virtual absl::StatusOr<std::unique_ptr<InferenceEngine>> Create(const Model& model, const Device& device,
+                                                                  Precision precision) = 0;
+  absl::StatusOr<std::unique_ptr<InferenceEngine>> Create(const Model& model, const Device& device) {
+    return Create(model, device, Precision::kSingle);
+  }
+
+  // GPUs that engines can run on, numbered from 0. 0 also where the module for them is missing.
+  virtual int CountGpus() { return 0; }
 };
 
 }  // namespace digit

@@ -13,7 +13,9 @@
 namespace digit {
 namespace {
 
-constexpr float kTolerance = 1e-4f;  // of max(1, largest |logit|), fp32
+// Of max(1, largest |logit|).
+float ToleranceOf(Precision precision) { return precision == Precision::kHalf ? 2e-2f : 1e-4f; }
+
 constexpr int kGeneratedImages = 8;
 
 using Row = absl::Span<const float>;
@@ -51,10 +53,10 @@ absl::Status CheckFinite(Row row, int image, absl::string_view engine) {
   return absl::OkStatus();
 }
 
-absl::Status CompareRow(Row got, Row want, int image, absl::string_view engine) {
+absl::Status CompareRow(Row got, Row want, float tolerance, int image, absl::string_view engine) {
   float largest = 1;
   for (float logit : want) largest = std::max(largest, std::abs(logit));
-  const float allowed = kTolerance * largest;
+  const float allowed = tolerance * largest;
   for (size_t i = 0; i < want.size(); ++i) {
     const float error = std::abs(got[i] - want[i]);
     if (error <= allowed) continue;
@@ -102,8 +104,8 @@ absl::Status CheckReference(InferenceEngine& engine, const Model& model) {
     const Row row = absl::MakeConstSpan(scores).subspan(i * classes, classes);
     RETURN_IF_ERROR(CheckFinite(row, static_cast<int>(i), engine.name()));
     if (expected.empty()) continue;
-    RETURN_IF_ERROR(CompareRow(row, absl::MakeConstSpan(expected).subspan(i * classes, classes), static_cast<int>(i),
-                               engine.name()));
+    RETURN_IF_ERROR(CompareRow(row, absl::MakeConstSpan(expected).subspan(i * classes, classes),
+                               ToleranceOf(engine.precision()), static_cast<int>(i), engine.name()));
   }
   return absl::OkStatus();
 }

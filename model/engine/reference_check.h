@@ -8,8 +8,8 @@
 namespace digit {
 
 // Runs the reference inputs of model.spec, in batches of 1, 2, 4, ... images. A row passes when every output lies
-// within 1e-4 * max(1, largest |logit| of the row) of the reference and its class is the reference's, or one that the
-// reference puts no further than that behind its first.
+// within 1e-4 (of an engine of half precision 2e-2) * max(1, largest |logit| of the row) of the reference and its class
+// is the reference's, or one that the reference puts no further than that behind its first.
 //
 // Without reference logits: generated inputs, whose outputs must be finite and, for the digit network, pass in the same
 // way against ScalarForward().

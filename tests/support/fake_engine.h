@@ -1,6 +1,7 @@
 // An engine whose answers, failures and pauses a test scripts.
 #pragma once
 
+#include <atomic>
 #include <limits>
 #include <memory>
 #include <string>
@@ -33,6 +34,19 @@ class FakeEngineControl {
     MutexLock lock(&mu_);
     fail_creations_ = n;
   }
+  // What engines of half precision add to the first score; they are made where they are asked for.
+  void set_half_error(float error) {
+    MutexLock lock(&mu_);
+    half_error_ = error;
+  }
+  float half_error() const {
+    MutexLock lock(&mu_);
+    return half_error_;
+  }
+  // Engines have an input buffer, and count in this what came through it.
+  std::atomic<bool> has_input_buffer = false;
+  std::atomic<int> images_in_buffer = 0;
+
   // On which devices engines were made, in order.
   std::vector<std::string> created_on() const {
     MutexLock lock(&mu_);
@@ -90,6 +104,7 @@ class FakeEngineControl {
   int fail_next_ ABSL_GUARDED_BY(mu_) = 0;
   Behaviour fail_how_ ABSL_GUARDED_BY(mu_) = Behaviour::kFail;
   int fail_creations_ ABSL_GUARDED_BY(mu_) = 0;
+  float half_error_ ABSL_GUARDED_BY(mu_) = 0;
   std::vector<std::string> created_on_ ABSL_GUARDED_BY(mu_);
   bool held_ ABSL_GUARDED_BY(mu_) = false;
   int waiting_ ABSL_GUARDED_BY(mu_) = 0;
@@ -99,7 +114,10 @@ class FakeEngineControl {
 // Says class c, with logit 10 against 0, for a picture whose first pixel is c (modulo 10).
 class FakeEngine : public InferenceEngine {
  public:
-  explicit FakeEngine(FakeEngineControl* control) : control_(control) {}
+  explicit FakeEngine(FakeEngineControl* control, Precision precision = Precision::kSingle)
+      : control_(control),
+        precision_(precision),
+        buffer_(control->has_input_buffer ? size_t{1024} * kImagePixels : 0) {}
   absl::Status Infer(absl::Span<const uint8_t> pixels, absl::Span<float> scores) override {
     const size_t n = pixels.size() / kImagePixels;
     const auto behaviour = control_->Enter(static_cast<int>(n));
@@ -107,21 +125,29 @@ class FakeEngine : public InferenceEngine {
     for (size_t i = 0; i < n; ++i) {
       for (int c = 0; c < 10; ++c) scores[i * 10 + c] = c == pixels[i * kImagePixels] % 10 ? 10.f : 0.f;
     }
+    if (precision_ == Precision::kHalf) scores[0] += control_->half_error();
+    if (!buffer_.empty() && pixels.data() == buffer_.data()) control_->images_in_buffer += static_cast<int>(n);
     if (behaviour == FakeEngineControl::Behaviour::kNan) scores[0] = std::numeric_limits<float>::quiet_NaN();
     return absl::OkStatus();
   }
   int num_classes() const override { return 10; }
-  absl::string_view name() const override { return "fake"; }
+  absl::string_view name() const override { return precision_ == Precision::kHalf ? "fake-half" : "fake"; }
+  Precision precision() const override { return precision_; }
+  uint8_t* InputBuffer(int) override { return buffer_.empty() ? nullptr : buffer_.data(); }
 
  private:
   FakeEngineControl* const control_;
+  const Precision precision_;
+  std::vector<uint8_t> buffer_;
 };
 
 class FakeEngineFactory : public EngineFactory {
  public:
-  absl::StatusOr<std::unique_ptr<InferenceEngine>> Create(const Model&, const Device& device) override {
+  using EngineFactory::Create;
+  absl::StatusOr<std::unique_ptr<InferenceEngine>> Create(const Model&, const Device& device,
+                                                          Precision precision) override {
     if (!control_.EnterCreate(device)) return absl::InternalError("scripted failure of Create()");
-    return std::make_unique<FakeEngine>(&control_);
+    return std::make_unique<FakeEngine>(&control_, precision);
   }
   FakeEngineControl& control() { return control_; }
 

@@ -1,6 +1,5 @@
-// libdigit_torch.so: LibTorch behind InferenceEngine. The one file of model/engine that includes torch; written for
-// LibTorch 1.13 and 2.x, CPU and CUDA. Exports the two C functions of model/engine/torch_module.h and nothing else.
-// Every exception of LibTorch ends here.
+// libdigit_torch.so: LibTorch behind InferenceEngine, for LibTorch 1.13 and 2.x, CPU and CUDA. Exports the two C
+// functions of model/engine/torch_module.h and nothing else. No exception of LibTorch gets out.
 #include <ATen/Parallel.h>
 #include <caffe2/serialize/read_adapter_interface.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
@@ -9,7 +8,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <functional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -19,27 +17,13 @@
 #include "model/engine/digit_cnn.h"
 #include "model/engine/inference_engine.h"
 #include "model/engine/model.h"
-#include "model/engine/thrown_reason.h"
+#ifdef DIGIT_TORCH_CUDA
+#include "model/engine/torch/cuda_engine.h"
+#endif
+#include "model/engine/torch/guarded.h"
 
 namespace digit {
 namespace {
-
-// Without the backtrace, where there is one.
-std::string TextOf(const std::exception& e) {
-  const auto* error = dynamic_cast<const c10::Error*>(&e);
-  return error != nullptr ? error->what_without_backtrace() : e.what();
-}
-
-// Runs `body`, which may throw. `code`: whose fault an exception is.
-absl::Status Guarded(absl::StatusCode code, absl::string_view what, const std::function<absl::Status()>& body) {
-  try {
-    return body();
-  } catch (const std::exception& e) {
-    return absl::Status(code, absl::StrCat("LibTorch cannot ", what, ": ", ReasonOf(TextOf(e))));
-  } catch (...) {
-    return absl::Status(code, absl::StrCat("LibTorch cannot ", what, ": an exception of unknown type"));
-  }
-}
 
 // LibTorch reads the file out of Model::bytes, without a copy.
 class BytesReader final : public caffe2::serialize::ReadAdapterInterface {
@@ -113,9 +97,7 @@ class TorchEngine final : public InferenceEngine {
     std::unique_ptr<TorchEngine> engine(new TorchEngine);
     const absl::Status status =
         Guarded(absl::StatusCode::kInvalidArgument, "load it", [&] { return engine->Load(model, device); });
-    if (!status.ok()) {
-      return absl::Status(status.code(), absl::StrCat("model '", model.path, "': ", status.message()));
-    }
+    if (!status.ok()) return status;
     return engine;
   }
 
@@ -144,9 +126,6 @@ class TorchEngine final : public InferenceEngine {
   absl::Status Load(const Model& model, const Device& device) {
     const ThreadScope scope;
     ASSIGN_OR_RETURN(device_, FindDevice(device));
-    // TF32 would be faster on a GPU and beyond the tolerance of the reference check.
-    at::globalContext().setAllowTF32CuDNN(false);
-    at::globalContext().setAllowTF32CuBLAS(false);
     module_ = model.is_digit_cnn
                   ? BuildDigitCnn(model.file.tensors)
                   : torch::jit::load(std::make_shared<BytesReader>(absl::string_view(model.bytes)), device_);
@@ -212,10 +191,34 @@ class TorchEngine final : public InferenceEngine {
   int num_classes_ = 0;
 };
 
+// TF32 would be faster on a GPU and beyond the tolerance of the reference check.
+void ForbidTf32() {
+  at::globalContext().setAllowTF32CuDNN(false);
+  at::globalContext().setAllowTF32CuBLAS(false);
+}
+
 class TorchEngineFactory final : public EngineFactory {
  public:
-  absl::StatusOr<std::unique_ptr<InferenceEngine>> Create(const Model& model, const Device& device) override {
-    return TorchEngine::Create(model, device);
+  absl::StatusOr<std::unique_ptr<InferenceEngine>> Create(const Model& model, const Device& device,
+                                                          Precision precision) override {
+    ForbidTf32();
+#ifdef DIGIT_TORCH_CUDA
+    if (model.is_digit_cnn && device.kind == Device::Kind::kCuda) {
+      RETURN_IF_ERROR(FindDevice(device).status());
+      return NamingModel(model, CreateCudaEngine(model, device.index, precision));
+    }
+#endif
+    static_cast<void>(precision);
+    return NamingModel(model, TorchEngine::Create(model, device));
+  }
+
+  int CountGpus() override { return torch::cuda::is_available() ? static_cast<int>(torch::cuda::device_count()) : 0; }
+
+ private:
+  static absl::StatusOr<std::unique_ptr<InferenceEngine>> NamingModel(
+      const Model& model, absl::StatusOr<std::unique_ptr<InferenceEngine>> engine) {
+    if (engine.ok()) return engine;
+    return absl::Status(engine.status().code(), absl::StrCat("model '", model.path, "': ", engine.status().message()));
   }
 };
 

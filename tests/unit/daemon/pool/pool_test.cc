@@ -252,13 +252,72 @@ TEST_F(PoolTest, PlacesAModelOnEveryExecutorOfEveryDevice) {
   std::set<std::string> executors;
   engines_.control().Hold(true);
   std::vector<std::future<Answer>> answers;
-  for (int i = 0; i < 6; ++i) {
+  for (int i = 0; i < 4; ++i) {  // the CPU only helps, and in no time there is nothing to help with
     answers.push_back(Submit({i}));
     engines_.control().WaitUntilHeld(i + 1);
   }
   engines_.control().Hold(false);
   for (auto& answer : answers) executors.insert(std::string(answer.get().report.executor));
-  EXPECT_EQ(executors.size(), 6u);
+  EXPECT_THAT(executors, ElementsAre("cuda:0:0", "cuda:0:1", "cuda:1:0", "cuda:1:1"));
+}
+
+// The digit network, as far as the pool looks: its reference answers are those of a FakeEngine.
+std::shared_ptr<Model> FakeDigitCnn() {
+  auto model = std::make_shared<Model>(FakeModel());
+  model->is_digit_cnn = true;
+  for (int c = 0; c < 10; ++c) {
+    model->spec.reference.pixels.resize((c + 1) * kImagePixels, static_cast<uint8_t>(c));
+    for (int i = 0; i < 10; ++i) model->spec.reference.logits.push_back(i == c ? 10.f : 0.f);
+  }
+  return model;
+}
+
+TEST_F(PoolTest, AGpuRunsTheDigitNetworkInHalfPrecisionWhereItPassesTheChecks) {
+  pool_ = *Pool::Create({.devices = *ParseDeviceList("cuda:0"), .engines = &engines_});
+  engines_.control().set_half_error(0.1f);  // of 10: a hundredth
+  EXPECT_EQ((*pool_->Place("m/1", FakeDigitCnn()))->engine_name(), "fake-half");
+  EXPECT_EQ((*pool_->Place("m/1", model_))->engine_name(), "fake");  // is no digit network
+  Pool::PlaceOptions place;
+  int asked = 0;
+  place.accept_half = [&](InferenceEngine& half, InferenceEngine& single) {
+    EXPECT_EQ(half.precision(), Precision::kHalf);
+    EXPECT_EQ(single.precision(), Precision::kSingle);
+    ++asked;
+    return absl::FailedPreconditionError("another class");
+  };
+  EXPECT_EQ((*pool_->Place("m/1", FakeDigitCnn(), place))->engine_name(), "fake");
+  engines_.control().set_half_error(1);
+  EXPECT_EQ((*pool_->Place("m/1", FakeDigitCnn(), place))->engine_name(), "fake");
+  EXPECT_EQ(asked, 1);
+}
+
+TEST_F(PoolTest, ACpuRunsInSinglePrecision) {
+  pool_ = *Pool::Create({.engines = &engines_});
+  EXPECT_EQ((*pool_->Place("m/1", FakeDigitCnn()))->engine_name(), "fake");
+}
+
+TEST_F(PoolTest, PixelsArePackedIntoTheEnginesOwnMemory) {
+  engines_.control().has_input_buffer = true;
+  Start(1, 8, {4, 8});
+  engines_.control().images_in_buffer = 0;
+  const Answer answer = Submit({1, 2, 3}).get();
+  EXPECT_EQ(answer.scores[20 + 3], 10);
+  EXPECT_EQ(engines_.control().images_in_buffer, 4);  // padded
+}
+
+TEST_F(PoolTest, AGpuTakesLargerBatchesAndOneThatFailsLeavesThemToTheCpu) {
+  pool_ = *Pool::Create({.devices = *ParseDeviceList("cuda:0,cpu"),
+                         .gpu_replicas = 1,
+                         .max_batch_size = 4,
+                         .max_gpu_batch_size = 16,
+                         .engines = &engines_,
+                         .clock = &clock_});  // stands still: nothing is repaired
+  placed_ = *pool_->Place("m/1", model_);
+  EXPECT_EQ(placed_->max_batch_size(), 16);
+  EXPECT_EQ(Submit(std::vector<int>(16, 7)).get().report.executor, "cuda:0:0");
+  engines_.control().FailNext(1);
+  EXPECT_FALSE(Submit({1}).get().status.ok());
+  EXPECT_EQ(Submit(std::vector<int>(16, 7)).get().report.executor, "cpu:0");
 }
 
 TEST_F(PoolTest, AnEngineThatAnswersNanIsNotPlaced) {
@@ -289,7 +348,7 @@ TEST_F(PoolTest, RefusesOptionsOutOfRange) {
 }
 
 TEST(DeviceListTest, ParsesAndRefuses) {
-  EXPECT_EQ(ParseDeviceList("auto")->size(), 1u);
+  EXPECT_EQ(ParseDeviceList("auto")->front().ToString(), "cpu");
   const auto two = ParseDeviceList("cpu,cuda:1");
   ASSERT_TRUE(two.ok());
   EXPECT_EQ(two->at(1).ToString(), "cuda:1");
@@ -297,6 +356,21 @@ TEST(DeviceListTest, ParsesAndRefuses) {
   EXPECT_THAT(std::string(ParseDeviceList("cuda:-1").status().message()), HasSubstr("cuda:-1"));
   EXPECT_THAT(std::string(ParseDeviceList("cpu,cpu").status().message()), HasSubstr("twice"));
   EXPECT_FALSE(ParseDeviceList("").ok());
+}
+
+TEST(DeviceListTest, AutoIsEveryGpuOrElseTheCpu) {
+  const auto names = [](absl::string_view list, int gpus) {
+    std::vector<std::string> names;
+    const auto devices = ParseDeviceList(list, [gpus] { return gpus; });
+    EXPECT_TRUE(devices.ok()) << devices.status();
+    for (const Device& device : *devices) names.push_back(device.ToString());
+    return names;
+  };
+  EXPECT_THAT(names("auto", 2), ElementsAre("cuda:0", "cuda:1"));
+  EXPECT_THAT(names("auto,cpu", 2), ElementsAre("cuda:0", "cuda:1", "cpu"));
+  EXPECT_THAT(names("auto,cpu", 0), ElementsAre("cpu"));
+  EXPECT_THAT(names("cuda:1,auto", 2), ElementsAre("cuda:1", "cuda:0"));
+  EXPECT_FALSE(ParseDeviceList("auto,auto", [] { return 1; }).ok());
 }
 
 }  // namespace

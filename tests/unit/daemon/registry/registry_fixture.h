@@ -41,9 +41,10 @@ class BreakableEngine : public InferenceEngine {
 // The real engines, and something to happen whenever one is made.
 class HookedEngines : public EngineFactory {
  public:
-  absl::StatusOr<std::unique_ptr<InferenceEngine>> Create(const Model& model, const Device& device) override {
+  absl::StatusOr<std::unique_ptr<InferenceEngine>> Create(const Model& model, const Device& device,
+                                                          Precision precision) override {
     before_create();
-    ASSIGN_OR_RETURN(std::unique_ptr<InferenceEngine> engine, engines_->Create(model, device));
+    ASSIGN_OR_RETURN(std::unique_ptr<InferenceEngine> engine, engines_->Create(model, device, precision));
     return std::make_unique<BreakableEngine>(std::move(engine), &broken[model.identity]);
   }
   std::function<void()> before_create = [] {};

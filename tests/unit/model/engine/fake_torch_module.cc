@@ -19,9 +19,10 @@ class FakeTorchEngine : public InferenceEngine {
 };
 
 class FakeTorchFactory : public EngineFactory {
-  absl::StatusOr<std::unique_ptr<InferenceEngine>> Create(const Model&, const Device&) override {
+  absl::StatusOr<std::unique_ptr<InferenceEngine>> Create(const Model&, const Device&, Precision) override {
     return std::unique_ptr<InferenceEngine>(new FakeTorchEngine);
   }
+  int CountGpus() override { return 2; }
 };
 
 }  // namespace
