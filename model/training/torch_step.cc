@@ -18,7 +18,8 @@ constexpr int kRates = 4;
 
 template <typename T>
 at::Tensor OnTheCpu(const std::vector<T>& values, at::IntArrayRef shape) {  // a view: `values` must live on
-  return at::from_blob(const_cast<T*>(values.data()), shape, at::CPU(c10::CppTypeToScalarType<T>::value));
+  return at::from_blob(const_cast<T*>(values.data()), shape,
+                       at::TensorOptions().dtype(c10::CppTypeToScalarType<T>::value));
 }
 
 void CopyTo(const std::vector<float>& values, at::Tensor* tensor) {

@@ -1,7 +1,6 @@
 #include "model/training/torch_trainer.h"
 
 #include <torch/cuda.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <exception>
@@ -127,7 +126,8 @@ absl::StatusOr<std::vector<float>> TorchTrainer::ComputeLogits(absl::Span<const 
   RETURN_IF_ERROR(impl_->Do([&] {
     const c10::Device device = TorchDevice(impl_->device);
     const auto upload = [&device](const auto* data, at::IntArrayRef shape, at::ScalarType type) {
-      return at::from_blob(const_cast<void*>(static_cast<const void*>(data)), shape, at::CPU(type)).to(device);
+      return at::from_blob(const_cast<void*>(static_cast<const void*>(data)), shape, at::TensorOptions().dtype(type))
+          .to(device);
     };
     const at::Tensor flat = upload(parameters.data(), {kParameters}, at::kFloat);
     const ParameterViews views(flat);
