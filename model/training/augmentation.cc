@@ -63,9 +63,7 @@ class Warp {
   std::array<Displacement, kPoints> row_;
 };
 
-struct Affine {
-  float xx, xy, yx, yy, dx, dy;  // source x = xx * x + xy * y + dx
-};
+}  // namespace
 
 Affine DrawAffine(const Augmentation& a, RandomStream* random) {
   const float angle = random->Uniform(-a.rotation_degrees, a.rotation_degrees) * 0.017453292f;
@@ -83,8 +81,6 @@ Affine DrawAffine(const Augmentation& a, RandomStream* random) {
   result.dy = random->Uniform(-a.shift_pixels, a.shift_pixels);
   return result;
 }
-
-}  // namespace
 
 void Augment(const Augmentation& augmentation, absl::Span<const uint8_t> pixels, RandomStream random, float* input) {
   std::array<float, kPaddedSide * kPaddedSide> padded{};

@@ -20,6 +20,15 @@ struct Augmentation {
   float warp_pixels = 0;
 };
 
+// Where the deformed picture's (x, y) lies in the original, both counted from the picture's centre:
+// (xx * x + xy * y + dx, yx * x + yy * y + dy).
+struct Affine {
+  float xx, xy, yx, yy, dx, dy;
+};
+
+// All of the deformation but the warp; the first that Augment() takes from `random`.
+Affine DrawAffine(const Augmentation& augmentation, RandomStream* random);
+
 // `pixels`: kImagePixels bytes; `input`: the network's corner of the deformed picture, kInputSize floats in 0..1
 // (bilinear; outside is paper). About 5 us.
 void Augment(const Augmentation& augmentation, absl::Span<const uint8_t> pixels, RandomStream random, float* input);

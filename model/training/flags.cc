@@ -10,6 +10,7 @@
 #include "base/build_info.h"
 #include "base/standard_output.h"
 #include "base/threads.h"
+#include "model/engine/device.h"
 
 namespace digit {
 namespace {
@@ -19,6 +20,7 @@ constexpr char kExamples[] = R"(Examples:
   digit-train --out mnist.pt                       train for five epochs, well under a minute on two cores
   digit-train --out mnist.pt --epochs 20 --report report.html
   digit-train --out mnist.pt --resume              go on after a crash or Ctrl-C
+  digit-train --out mnist.pt --device cuda         on a GPU, if digit-train is built with a LibTorch that has CUDA
   digit-train --out new.pt --init mnist.pt --corrections fixes       learn from corrections (digitctl feedback export)
   digit-train evaluate mnist.pt                    accuracy, errors of each digit, calibration
 
@@ -55,6 +57,10 @@ std::string CheckSeed(const std::string& text) {
   return absl::SimpleAtoi(text, &seed) ? "" : absl::StrCat("'", text, "' is not a whole number of 64 bits");
 }
 
+absl::StatusOr<Device> ParseTrainingDevice(const std::string& text) {
+  return ParseDevice(text == "cuda" ? "cuda:0" : text);
+}
+
 std::string CacheFolder() {
   // An empty variable counts as unset (XDG Base Directory Specification).
   if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') return cache;
@@ -75,6 +81,14 @@ void AddDataFlags(CLI::App* app, TrainOptions* options) {
 void AddTrainFlags(CLI::App* app, TrainOptions* options) {
   app->add_option("--out", options->out, "model file to write");
   AddDataFlags(app, options);
+  app->add_option_function<std::string>(
+         "--device", [options](const std::string& text) { options->device = *ParseTrainingDevice(text); },
+         "cpu, cuda (the first GPU) or cuda:N")
+      ->check([](const std::string& text) {
+        const absl::StatusOr<Device> device = ParseTrainingDevice(text);
+        return device.ok() ? std::string() : std::string(device.status().message());
+      })
+      ->default_str("cpu");
   app->add_option("--epochs", options->recipe.epochs,
                   absl::StrCat("passes over the training pictures (default: ", Recipe().epochs, ", with --init ",
                                FineTuningRecipe().epochs, ")"))

@@ -50,8 +50,9 @@ std::string ProgressLine(int epoch, int epochs, int percent, double seconds_left
 }
 
 std::string EpochLine(int epoch, int epochs, const EpochRecord& record) {
-  return absl::StrFormat("epoch %d/%d: loss %.4f, validation %.2f %%, %.1f s", epoch, epochs, record.loss,
-                         100 * record.validation_accuracy, record.seconds);
+  const int decimals = record.seconds < 1 ? 3 : 1;  // a GPU needs a tenth of a second
+  return absl::StrFormat("epoch %d/%d: loss %.4f, validation %.2f %%, %.*f s", epoch, epochs, record.loss,
+                         100 * record.validation_accuracy, decimals, record.seconds);
 }
 
 }  // namespace digit

@@ -76,7 +76,7 @@ std::string Numbers(const ReportInputs& inputs) {
   add(Percent(inputs.evaluation.calibration_error), "calibration error");
   double seconds = 0;
   for (const EpochRecord& epoch : inputs.history) seconds += epoch.seconds;
-  add(absl::StrFormat("%.0f s", seconds), absl::StrCat("in ", inputs.history.size(), " epochs"));
+  add(absl::StrFormat("%.*f s", seconds < 10 ? 1 : 0, seconds), absl::StrCat("in ", inputs.history.size(), " epochs"));
   return absl::StrCat(html, "</div>\n");
 }
 

@@ -2,33 +2,22 @@
 
 #include <algorithm>
 #include <barrier>
-#include <chrono>
 #include <cmath>
 #include <memory>
-#include <numeric>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/threads.h"
+#include "model/training/augmentation.h"
 #include "model/training/dense_kernels.h"
 
 namespace digit {
 namespace {
 
-// Streams of RandomStream; epochs take the numbers from 0 on.
+// Of RandomStream; epochs take the numbers from 0 on.
 constexpr uint64_t kInitialStream = uint64_t{1} << 32;
-constexpr uint64_t kShuffleItem = uint64_t{1} << 32;
-constexpr uint64_t kNonDigitItem = uint64_t{1} << 33;  // and on: one for each place in the epoch
-
-std::vector<uint32_t> Shuffled(int images, int64_t seed, int64_t epoch) {
-  std::vector<uint32_t> order(images);
-  std::iota(order.begin(), order.end(), 0);
-  RandomStream random(static_cast<uint64_t>(seed), static_cast<uint64_t>(epoch), kShuffleItem);
-  for (uint32_t i = static_cast<uint32_t>(images) - 1; i > 0; --i) std::swap(order[i], order[random.Below(i + 1)]);
-  return order;
-}
 
 // Everything that the threads of one epoch share. Between two barriers each thread writes only its own part.
 class Epoch {
@@ -42,7 +31,7 @@ class Epoch {
         shards_(recipe.batch_images / kShardImages),
         steps_per_epoch_(StepsPerEpoch(recipe, images.size())),
         epoch_(state->step / steps_per_epoch_),
-        order_(Shuffled(images.size(), recipe.seed, epoch_)),
+        plan_(recipe, images.size(), static_cast<int>(non_digits.size() / kImagePixels), epoch_),
         work_(threads),
         gradients_(static_cast<size_t>(shards_) * kParameters),
         results_(shards_),
@@ -70,21 +59,13 @@ class Epoch {
 
  private:
   void ComputeShard(int shard, ShardWorkspace* work) {
-    const uint64_t seed = static_cast<uint64_t>(recipe_.seed), epoch = static_cast<uint64_t>(epoch_);
-    const int64_t shard_of_epoch = state_->step % steps_per_epoch_ * shards_ + shard;
-    const int digits = kShardImages - recipe_.non_digits / shards_;
-    for (int i = 0; i < digits; ++i) {
-      const uint32_t image = order_[shard_of_epoch * digits + i];
-      work->labels[i] = images_.labels[image];
-      Augment(recipe_.augmentation, images_.image(static_cast<int>(image)), RandomStream(seed, epoch, image),
-              &work->input[i * kInputSize]);
-    }
-    for (int i = digits; i < kShardImages; ++i) {
-      RandomStream random(seed, epoch, kNonDigitItem + static_cast<uint64_t>(shard_of_epoch * kShardImages + i));
-      const uint32_t image = random.Below(static_cast<uint32_t>(non_digits_.size() / kImagePixels));
-      work->labels[i] = kNoDigit;
-      Augment(recipe_.augmentation, non_digits_.subspan(size_t{image} * kImagePixels, kImagePixels), random,
-              &work->input[i * kInputSize]);
+    for (int i = 0; i < kShardImages; ++i) {
+      const PlannedPicture planned = plan_.At(state_->step % steps_per_epoch_, shard * kShardImages + i);
+      work->labels[i] = planned.is_non_digit ? kNoDigit : images_.labels[planned.index];
+      Augment(recipe_.augmentation,
+              planned.is_non_digit ? non_digits_.subspan(size_t{planned.index} * kImagePixels, kImagePixels)
+                                   : images_.image(static_cast<int>(planned.index)),
+              planned.random, &work->input[i * kInputSize]);
     }
     Forward(state_->weight, packed_, kShardImages, work);
     results_[shard] = Backward(
@@ -93,15 +74,7 @@ class Epoch {
   }
 
   void Update(int thread) {
-    const int64_t t = state_->step + 1;
-    AdamStep adam;
-    adam.learning_rate = LearningRate(recipe_, state_->step, steps_per_epoch_ * recipe_.epochs);
-    adam.beta1 = recipe_.beta1;
-    adam.beta2 = recipe_.beta2;
-    adam.weight_decay = recipe_.weight_decay;
-    adam.correction1 = static_cast<float>(1 - std::pow(double{recipe_.beta1}, static_cast<double>(t)));
-    adam.correction2 = static_cast<float>(1 - std::pow(double{recipe_.beta2}, static_cast<double>(t)));
-    adam.average_rate = AverageRate(recipe_, state_->step);
+    const AdamStep adam = AdamStepAt(recipe_, state_->step, steps_per_epoch_ * recipe_.epochs);
     constexpr int kGroup = 16;  // parts are cut at whole cache lines
     constexpr int kGroups = kParameters / kGroup;
     static_assert(kParameters % 8 == 0);
@@ -124,7 +97,7 @@ class Epoch {
   const absl::Span<const uint8_t> non_digits_;
   const int threads_, shards_;
   const int64_t steps_per_epoch_, epoch_;
-  const std::vector<uint32_t> order_;
+  const EpochPlan plan_;
   std::vector<ShardWorkspace> work_;
   std::vector<float> gradients_;
   std::vector<ShardResult> results_;
@@ -152,8 +125,6 @@ TrainingState InitialState(int64_t seed) {
   state.variance.resize(kParameters);
   return state;
 }
-
-int64_t StepsPerEpoch(const Recipe& recipe, int images) { return images / (recipe.batch_images - recipe.non_digits); }
 
 void RunEpoch(const Recipe& recipe, const LabeledImages& images, absl::Span<const uint8_t> non_digits, int threads,
               const std::function<bool(int64_t)>& before_step, TrainingState* state) {

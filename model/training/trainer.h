@@ -14,6 +14,7 @@
 #include "model/dataset/idx.h"
 #include "model/network/digit_cnn.h"
 #include "model/training/digit_cnn_step.h"
+#include "model/training/epoch_plan.h"
 #include "model/training/recipe.h"
 
 namespace digit {
@@ -39,9 +40,6 @@ struct TrainingState {
 
 // PyTorch's default initialisation: uniform within 1 / sqrt(inputs of a unit).
 TrainingState InitialState(int64_t seed);
-
-int64_t StepsPerEpoch(const Recipe& recipe,
-                      int images);  // of digits;  // the rest of a permutation sits out that epoch
 
 // Runs the steps left of the epoch that `state->step` is in, at least one; `recipe` is valid, `images` hold at least
 // one batch, and `non_digits` (kImagePixels bytes each) at least one picture if the recipe asks for any. Before each

@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -24,6 +26,7 @@
 #include "model/training/network_file.h"
 #include "model/training/progress.h"
 #include "model/training/report.h"
+#include "model/training/torch_trainer.h"
 #include "model/training/trained_model.h"
 #include "model/training/training_data.h"
 
@@ -89,19 +92,54 @@ absl::StatusOr<TrainingState> StartOrResume(const TrainOptions& options, const R
   return loaded;
 }
 
-void FinishEpoch(const LabeledImages& validation, int threads, int64_t images, TrainingState* state) {
+// Runs epochs on the device that was asked for.
+class Trainer {
+ public:
+  static absl::StatusOr<Trainer> Create(const TrainOptions& options, const LabeledImages& images) {
+    Trainer trainer(options, images);
+    if (options.device.kind == Device::Kind::kCpu) return trainer;
+    ASSIGN_OR_RETURN(trainer.on_gpu_,
+                     TorchTrainer::Create(options.device, options.recipe, images, trainer.non_digits_));
+    return trainer;
+  }
+
+  absl::Status RunEpoch(const std::function<bool(int64_t)>& before_step, TrainingState* state) {
+    if (on_gpu_ != nullptr) return on_gpu_->RunEpoch(before_step, state);
+    digit::RunEpoch(options_.recipe, images_, non_digits_, options_.threads, before_step, state);
+    return absl::OkStatus();
+  }
+  absl::StatusOr<std::vector<float>> Logits(absl::Span<const float> parameters, absl::Span<const uint8_t> pixels) {
+    if (on_gpu_ != nullptr) return on_gpu_->ComputeLogits(parameters, pixels);
+    return ComputeLogits(parameters, pixels, options_.threads);
+  }
+
+ private:
+  Trainer(const TrainOptions& options, const LabeledImages& images) : options_(options), images_(images) {
+    if (options.recipe.non_digits == 0) return;
+    const int pool = std::min(kTrainingNonDigits, images.size());
+    non_digits_ = DigitGenerator(kTrainingNonDigitSeed).DrawManyNonDigits(pool);
+  }
+
+  const TrainOptions& options_;
+  const LabeledImages& images_;
+  std::vector<uint8_t> non_digits_;
+  std::unique_ptr<TorchTrainer> on_gpu_;
+};
+
+absl::Status FinishEpoch(const LabeledImages& validation, int64_t images, Trainer* trainer, TrainingState* state) {
   EpochRecord record;
   record.loss = state->loss_sum / static_cast<double>(images);
   record.train_accuracy = static_cast<double>(state->right) / static_cast<double>(images);
   record.seconds = state->seconds;
-  const Evaluation evaluation =
-      Evaluate(ComputeLogits(state->average, validation.pixels, threads), validation.labels, 1);
+  ASSIGN_OR_RETURN(const std::vector<float> logits, trainer->Logits(state->average, validation.pixels));
+  const Evaluation evaluation = Evaluate(logits, validation.labels, 1);
   record.validation_loss = evaluation.cross_entropy;
   record.validation_accuracy = evaluation.accuracy();
   state->history.push_back(record);
   state->loss_sum = 0;
   state->right = 0;
   state->seconds = 0;
+  return absl::OkStatus();
 }
 
 // All epochs that are left.
@@ -109,28 +147,26 @@ absl::Status Train(const TrainOptions& options, const TrainingData& data, const 
                    const std::atomic<bool>* stop, EventWriter* events, TrainingState* state) {
   const Recipe& recipe = options.recipe;
   const int64_t steps = StepsPerEpoch(recipe, data.train.train.size());
-  const int pool = recipe.non_digits == 0 ? 0 : std::min(kTrainingNonDigits, data.train.train.size());
-  const std::vector<uint8_t> non_digits = DigitGenerator(kTrainingNonDigitSeed).DrawManyNonDigits(pool);
   const int64_t images = steps * (recipe.batch_images - recipe.non_digits);
+  ASSIGN_OR_RETURN(Trainer trainer, Trainer::Create(options, data.train.train));
   events->Started(recipe.epochs, steps, data.train.train.size());
   Progress progress(stderr, ShowsProgressBar(STDERR_FILENO), recipe.epochs, steps);
   while (state->step < steps * recipe.epochs) {
     const double seconds_before = state->seconds;
     const SteadyTime start = SteadyClock()->Now();
     const auto seconds = [&] { return seconds_before + absl::ToDoubleSeconds(SteadyClock()->Now() - start); };
-    RunEpoch(
-        recipe, data.train.train, non_digits, options.threads,
+    RETURN_IF_ERROR(trainer.RunEpoch(
         [&](int64_t step) {
           progress.Step(step, seconds());
           events->Step(*state, recipe.batch_images - recipe.non_digits, seconds());
           return !stop->load();
         },
-        state);
+        state));
     state->seconds = seconds();
     const bool epoch_done =
         state->step % steps == 0 && state->step / steps > static_cast<int64_t>(state->history.size());
     if (epoch_done) {
-      FinishEpoch(data.train.validation, options.threads, images, state);
+      RETURN_IF_ERROR(FinishEpoch(data.train.validation, images, &trainer, state));
       progress.EpochDone(static_cast<int>(state->history.size()), state->history.back());
       events->EpochDone(static_cast<int>(state->history.size()), state->history.back());
     }
@@ -176,6 +212,7 @@ absl::Status Finish(const TrainOptions& options, const DatasetInfo& dataset, con
 }  // namespace
 
 absl::Status RunTraining(TrainOptions options, const std::atomic<bool>* stop) {
+  RETURN_IF_ERROR(CheckTrainingDevice(options.device));
   std::optional<NetworkFile> begin_with;
   if (!options.init.empty()) {
     ASSIGN_OR_RETURN(begin_with, ReadNetworkFile(options.init));
@@ -211,8 +248,11 @@ absl::Status RunTraining(TrainOptions options, const std::atomic<bool>* stop) {
                                                       "', and '", options.out,
                                                       "' is there already; to train anew, leave --resume away"));
   }
-  std::fprintf(stderr, "training on %d pictures, validating on %d, %d thread(s), seed %lld\n", data.train.train.size(),
-               data.train.validation.size(), options.threads, static_cast<long long>(options.recipe.seed));
+  const bool on_cpu = options.device.kind == Device::Kind::kCpu;
+  std::fprintf(stderr, "training on %d pictures, validating on %d, %s, seed %lld\n", data.train.train.size(),
+               data.train.validation.size(),
+               on_cpu ? absl::StrCat(options.threads, " thread(s)").c_str() : options.device.ToString().c_str(),
+               static_cast<long long>(options.recipe.seed));
   EventWriter events(options.events_fd);
   RETURN_IF_ERROR(Train(options, data, identity, stop, &events, &state));
   RETURN_IF_ERROR(Finish(options, dataset, data, identity, state));

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "model/engine/inference_engine.h"
 #include "model/training/recipe.h"
 
 namespace digit {
@@ -21,13 +22,14 @@ struct TrainOptions {
   bool resume = false;
   std::string report;  // an HTML file; empty: none
   int threads = 1;
+  Device device;  // the CPU: our own kernels (trainer.h); a GPU: LibTorch (torch_trainer.h)
   Recipe recipe;
 };
 
-// Blocks for the whole training; words go to stderr. That the files can be written is tried before anything else. When
-// `*stop` becomes true the step under way is finished, a checkpoint written, and the answer is CANCELLED. Otherwise
-// errors of reading data and writing files, or FAILED_PRECONDITION when a checkpoint is in the way or belongs to
-// another run.
+// Blocks for the whole training; words go to stderr. That the device is there and that the files can be written is
+// tried before anything else. When `*stop` becomes true the steps under way are finished, a checkpoint written, and the
+// answer is CANCELLED. Otherwise errors of reading data and writing files, of torch_trainer.h, or FAILED_PRECONDITION
+// when a checkpoint is in the way or belongs to another run; on which device that run was does not matter.
 absl::Status RunTraining(TrainOptions options, const std::atomic<bool>* stop);
 
 }  // namespace digit

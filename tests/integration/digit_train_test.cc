@@ -313,6 +313,27 @@ TEST_F(DigitTrainTest, WrongCommandLineExits2) {
   EXPECT_EQ(RunDigitTrain({}).text, "digit-train: --out is required; see digit-train --help\n");
 }
 
+TEST_F(DigitTrainTest, ADeviceThatIsNotThereIsNamedBeforeAnythingElse) {
+  const Outcome outcome =
+      RunDigitTrain({"--out", Path("no/such"), "--data-dir", Path("nothing"), "--init", "x", "--device", "cuda:99"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_EQ(outcome.text.rfind("digit-train: device cuda:99: ", 0), 0u) << outcome.text;
+  EXPECT_EQ(std::count(outcome.text.begin(), outcome.text.end(), '\n'), 1) << outcome.text;
+}
+
+TEST_F(DigitTrainTest, ADeviceIsCpuOrCuda) {
+  for (const std::string device : {"gpu", "cuda:-1", "cuda:", "CUDA", ""}) {
+    const Outcome outcome = RunDigitTrain({"--out", Path("m.pt"), "--data-dir", folder_, "--device", device});
+    EXPECT_EQ(outcome.exit_code, 2) << outcome.text;
+    EXPECT_EQ(outcome.text.rfind("digit-train: --device: ", 0), 0u) << outcome.text;
+    EXPECT_THAT(outcome.text, HasSubstr(absl::StrCat("'", device, "'")));
+  }
+  const Outcome outcome =
+      RunDigitTrain({"--out", Path("m.pt"), "--data-dir", folder_, "--epochs", "1", "--device", "cpu"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.text;
+  EXPECT_THAT(outcome.text, HasSubstr(" thread(s), seed 1"));
+}
+
 TEST_F(DigitTrainTest, ASeedBeyond64BitsIsNotClamped) {
   for (const std::string seed : {"9223372036854775808", "-9223372036854775809", "1e3", "abc"}) {
     const Outcome outcome = RunDigitTrain({"--out", Path("m.pt"), "--data-dir", folder_, "--seed", seed});

@@ -22,6 +22,17 @@ namespace digit {
 
 inline constexpr int kChannelGroup = 8;  // 16 bytes of half precision: one store
 inline constexpr int kImageRow = 28;     // pixels
+
+// kChannelGroup neighbouring values, read and written in whole words. Their address is a multiple of 16.
+template <typename Real>
+struct alignas(16) ChannelGroup {
+  Real values[kChannelGroup];
+};
+
+template <typename Real>
+DIGIT_HOST_DEVICE ChannelGroup<Real> LoadGroup(const Real* from) {
+  return *reinterpret_cast<const ChannelGroup<Real>*>(from);
+}
 inline constexpr int kPool1Side = 13;
 inline constexpr int kPool1Pixels = kPool1Side * kPool1Side;
 inline constexpr int kConv2OutSide = 11;
@@ -45,10 +56,10 @@ DIGIT_HOST_DEVICE void Conv1PoolRelu(const uint8_t* image, int y, int x, const f
   for (int ky = 0; ky < 3; ++ky) {
     DIGIT_UNROLL
     for (int kx = 0; kx < 3; ++kx) {
-      const float* w = weight + (ky * 3 + kx) * channels + channel;
+      const ChannelGroup<float> w = LoadGroup(weight + (ky * 3 + kx) * channels + channel);
       DIGIT_UNROLL
       for (int c = 0; c < kChannelGroup; ++c) {
-        const float value = w[c];
+        const float value = w.values[c];
         sum[0][0][c] += value * patch[ky][kx];
         sum[0][1][c] += value * patch[ky][kx + 1];
         sum[1][0][c] += value * patch[ky + 1][kx];
@@ -70,11 +81,17 @@ DIGIT_HOST_DEVICE int Pool2Input(int y, int x, int which, int channels) {
   return ((2 * y + which / 2) * kConv2OutSide + 2 * x + which % 2) * channels;
 }
 
-// fc2 for one image and class: hidden [size], weight [size][classes].
+// fc2 for one image and class: hidden [size], a multiple of kChannelGroup; weight [size][classes].
 template <typename Hidden>
 DIGIT_HOST_DEVICE float Fc2(const Hidden* hidden, const float* weight, float bias, int size, int classes, int c) {
   float sum = bias;
-  for (int k = 0; k < size; ++k) sum += static_cast<float>(hidden[k]) * weight[k * classes + c];
+  for (int k = 0; k < size; k += kChannelGroup) {
+    const ChannelGroup<Hidden> group = LoadGroup(hidden + k);
+    DIGIT_UNROLL
+    for (int i = 0; i < kChannelGroup; ++i) {
+      sum += static_cast<float>(group.values[i]) * weight[(k + i) * classes + c];
+    }
+  }
   return sum;
 }
 

@@ -9,12 +9,6 @@ namespace {
 constexpr int kThreads = 256;
 constexpr int kImageBytes = kImageRow * kImageRow;
 
-// kChannelGroup values in 16-byte words.
-template <typename Real>
-struct alignas(16) Group {
-  Real values[kChannelGroup];
-};
-
 __device__ __forceinline__ float Bigger(float a, float b) { return a > b ? a : b; }
 
 // One thread: one position, one group of channels. Threads beside each other differ in the group, so that a warp writes
@@ -31,10 +25,10 @@ __global__ void __launch_bounds__(kThreads)
   float values[kChannelGroup];
   Conv1PoolRelu(pixels + image * kImageBytes, in_image / kPool1Side, in_image % kPool1Side, weight, bias, channels,
                 group * kChannelGroup, values);
-  Group<Real> result;
+  ChannelGroup<Real> result;
 #pragma unroll
   for (int c = 0; c < kChannelGroup; ++c) result.values[c] = static_cast<Real>(values[c]);
-  reinterpret_cast<Group<Real>*>(out)[thread] = result;
+  reinterpret_cast<ChannelGroup<Real>*>(out)[thread] = result;
 }
 
 template <typename Real>
@@ -51,20 +45,20 @@ __global__ void __launch_bounds__(kThreads)
   float largest[kChannelGroup];
 #pragma unroll
   for (int which = 0; which < 4; ++which) {
-    const Group<Real> four = *reinterpret_cast<const Group<Real>*>(
-        input + Pool2Input(in_image / kPool2Side, in_image % kPool2Side, which, channels));
+    const ChannelGroup<Real> group =
+        LoadGroup(input + Pool2Input(in_image / kPool2Side, in_image % kPool2Side, which, channels));
 #pragma unroll
     for (int c = 0; c < kChannelGroup; ++c) {
-      const float value = static_cast<float>(four.values[c]);
+      const float value = static_cast<float>(group.values[c]);
       largest[c] = which == 0 ? value : Bigger(largest[c], value);
     }
   }
-  Group<Real> result;
+  ChannelGroup<Real> result;
 #pragma unroll
   for (int c = 0; c < kChannelGroup; ++c) {
     result.values[c] = static_cast<Real>(Bigger(largest[c] + bias[group * kChannelGroup + c], 0));
   }
-  reinterpret_cast<Group<Real>*>(out)[thread] = result;
+  reinterpret_cast<ChannelGroup<Real>*>(out)[thread] = result;
 }
 
 // One thread: one image and class. Threads beside each other read the same hidden values and weights that are

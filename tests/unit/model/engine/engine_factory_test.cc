@@ -56,5 +56,14 @@ TEST(EngineFactoryTest, AMissingModuleDoesNotKeepTheCpuEngineFromServing) {
   EXPECT_EQ(factory->Create(ForeignModel(), {}).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
+TEST(EngineFactoryTest, WithTheCpuEngineOnlyThereAreNoGpus) {
+  EXPECT_EQ(
+      MakeEngineFactory({.engine = EngineChoice::kCpu, .torch_module_path = DIGIT_FAKE_TORCH_MODULE})->CountGpus(), 0);
+}
+
+TEST(EngineFactoryTest, WithoutTheModuleThereAreNoGpus) {
+  EXPECT_EQ(MakeEngineFactory({.torch_module_path = "/no/such/module.so"})->CountGpus(), 0);
+}
+
 }  // namespace
 }  // namespace digit

@@ -34,6 +34,14 @@ TEST(ProgressTest, IsOnePlainLineAnEpochWithoutATerminal) {
   EXPECT_EQ(Printed(false), "epoch 1/2: loss 0.5000, validation 99.10 %, 4.0 s\n");
 }
 
+TEST(ProgressTest, SaysMoreOfAShortEpoch) {
+  EpochRecord record;
+  record.seconds = 0.0876;
+  EXPECT_THAT(EpochLine(1, 2, record), EndsWith(", 0.088 s"));
+  record.seconds = 4.26;
+  EXPECT_THAT(EpochLine(1, 2, record), EndsWith(", 4.3 s"));
+}
+
 TEST(ProgressTest, DrawsABarOverItselfOnATerminal) {
   const std::string printed = Printed(true);
   EXPECT_THAT(printed, HasSubstr("\r\033[Kepoch 1/2 [###############...............]  50 %  1 s left"));

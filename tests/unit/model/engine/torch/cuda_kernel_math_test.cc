@@ -67,7 +67,7 @@ std::vector<float> BiasPoolRelu(const DigitCnn& net, const std::vector<float>& s
 
 std::vector<float> Fc1Relu(const DigitCnn& net, const std::vector<float>& in) {
   const int channels = Padded(net.conv2_channels);
-  std::vector<float> out(net.hidden);
+  std::vector<float> out(Padded(net.hidden));
   for (int h = 0; h < net.hidden; ++h) {
     float sum = net.fc1_bias[h];
     for (int c = 0; c < net.conv2_channels; ++c) {
@@ -89,13 +89,13 @@ TEST(CudaKernelMathTest, GivesTheNetworksLogits) {
     for (int i = 0; i < images; ++i) {
       const absl::Span<const uint8_t> image = absl::MakeConstSpan(pixels).subspan(i * kImagePixels, kImagePixels);
       const std::vector<float> hidden = Fc1Relu(net, BiasPoolRelu(net, Conv2(net, ConvPoolOne(net, image.data()))));
-      std::vector<float> want(classes), weight(widths.hidden * classes);
+      std::vector<float> want(classes), weight(Padded(widths.hidden) * classes);
       ScalarForward(net, image, absl::MakeSpan(want));
       for (int c = 0; c < classes; ++c) {
         for (int h = 0; h < widths.hidden; ++h) weight[h * classes + c] = net.fc2_weight[c * widths.hidden + h];
       }
       for (int c = 0; c < classes; ++c) {
-        const float got = Fc2(hidden.data(), weight.data(), net.fc2_bias[c], widths.hidden, classes, c);
+        const float got = Fc2(hidden.data(), weight.data(), net.fc2_bias[c], Padded(widths.hidden), classes, c);
         EXPECT_NEAR(got, want[c], 1e-4f * std::max(1.0f, std::abs(want[c]))) << "image " << i << ", class " << c;
       }
     }
