@@ -1,9 +1,11 @@
 #include "model/engine/engine_factory.h"
 
-#include <unistd.h>
-
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -14,8 +16,15 @@
 namespace digit {
 namespace {
 
-// Without it no GPU can be used, and LibTorch need not be loaded to see that.
-bool HasNvidiaDriver() { return ::access("/dev/nvidiactl", F_OK) == 0; }
+// Whether there is a /dev/nvidia0 or the like: without, LibTorch need not be loaded to see that no GPU can be used.
+bool HasNvidiaGpu() {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator("/dev", ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (absl::StartsWith(name, "nvidia") && name.size() > 6 && absl::ascii_isdigit(name[6])) return true;
+  }
+  return false;
+}
 
 // No state beyond the options: loading a module that is loaded is cheap.
 class ChoosingEngineFactory final : public EngineFactory {
@@ -38,11 +47,11 @@ class ChoosingEngineFactory final : public EngineFactory {
   }
 
   int CountGpus() override {
-    if (options_.engine == EngineChoice::kCpu || !HasNvidiaDriver()) return 0;
+    if (options_.engine == EngineChoice::kCpu || !HasNvidiaGpu()) return 0;
     const absl::StatusOr<EngineFactory*> torch = LoadTorchModule(options_.torch_module_path);
     const int gpus = torch.ok() ? (*torch)->CountGpus() : 0;
     if (gpus == 0) {
-      LogInfo("NVIDIA's driver is here, but no GPU can be used",
+      LogInfo("there is an NVIDIA GPU that cannot be used",
               {{"why", torch.ok() ? "this LibTorch has no CUDA or sees no GPU" : torch.status().message()}});
     }
     return gpus;
