@@ -1,12 +1,12 @@
 #include "model/engine/torch/cuda_engine.h"
 
 #include <ATen/cuda/CUDAContext.h>
-#include <ATen/cuda/CUDAEvent.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <cuda_fp16.h>
 #include <torch/torch.h>
+#include <torch/version.h>
 
 #include <algorithm>
 #include <cstring>
@@ -23,6 +23,8 @@
 
 namespace digit {
 namespace {
+
+using MemoryPool = decltype(std::declval<at::cuda::CUDAGraph&>().pool());  // its name moves between versions
 
 // With its executable graph, to launch that and nothing else: replay() also sets random numbers that nobody draws.
 struct Graph : at::cuda::CUDAGraph {
@@ -62,6 +64,7 @@ class CudaEngine final : public InferenceEngine {
   ~CudaEngine() override {
     // Graphs must not be freed while they run. An error here was reported where it happened.
     static_cast<void>(cudaStreamSynchronize(stream_.stream()));
+    if (done_ != nullptr) static_cast<void>(cudaEventDestroy(done_));
   }
 
   // May throw.
@@ -133,6 +136,8 @@ class CudaEngine final : public InferenceEngine {
     pooled1_ = torch::zeros({kMaxCudaBatch, kPool1Side, kPool1Side, channels1_}, On(Real()));
     pooled2_ = torch::zeros({kMaxCudaBatch, kPool2Pixels * channels2_}, On(Real()));
     logits_ = torch::zeros({kMaxCudaBatch, classes_}, On(torch::kFloat));
+    C10_CUDA_CHECK(
+        cudaEventCreateWithFlags(&done_, cudaEventDisableTiming));  // its waiters spin: they are sooner there
   }
 
   std::unique_ptr<Graph> Capture(int images) {
@@ -142,7 +147,7 @@ class CudaEngine final : public InferenceEngine {
     C10_CUDA_CHECK(cudaStreamSynchronize(stream_.stream()));
     auto graph = std::make_unique<Graph>();
     // One pool of memory for all: they run one after the other, and none reads what another has left.
-    const at::cuda::MempoolId_t pool = graphs_.empty() ? at::cuda::MempoolId_t{0, 0} : graphs_.front()->pool();
+    const MemoryPool pool = graphs_.empty() ? MemoryPool{0, 0} : graphs_.front()->pool();
 #if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 1)
     // What a capture does not allow is forbidden to this thread only: others serve meanwhile.
     graph->capture_begin(pool, cudaStreamCaptureModeThreadLocal);
@@ -187,8 +192,8 @@ class CudaEngine final : public InferenceEngine {
     const c10::cuda::CUDAStreamGuard on_stream(stream_);
     const Graph& graph = *graphs_[GraphOf(static_cast<int64_t>(pixels.size() / kImagePixels))];
     C10_CUDA_CHECK(cudaGraphLaunch(graph.executable(), stream_.stream()));
-    done_.record(stream_);
-    done_.synchronize();
+    C10_CUDA_CHECK(cudaEventRecord(done_, stream_.stream()));
+    C10_CUDA_CHECK(cudaEventSynchronize(done_));
     std::memcpy(scores.data(), scores_.data_ptr<float>(), scores.size() * sizeof(float));
   }
 
@@ -200,7 +205,7 @@ class CudaEngine final : public InferenceEngine {
   torch::Tensor fc1_weight_, fc1_bias_, fc2_weight_, fc2_bias_;
   torch::Tensor staging_, scores_;  // pinned, on the host
   torch::Tensor pixels_, pooled1_, pooled2_, logits_;
-  at::cuda::CUDAEvent done_;
+  cudaEvent_t done_ = nullptr;
   std::vector<std::unique_ptr<Graph>> graphs_;  // of 1, 2, 4, ... kMaxCudaBatch images
 };
 
