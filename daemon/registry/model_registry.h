@@ -216,9 +216,9 @@ class ModelRegistry {
     std::string version, identity;
     InferenceEngine& engine;
   };
-  // `was_asked`: false when it could not be, which says nothing of the candidate.
   // Whether half precision gives the classes that single precision gives to the validation images, if there are any.
   absl::Status CheckHalf(const std::string& name, InferenceEngine& half, InferenceEngine& single) const;
+  // `was_asked`: false when it could not be, which says nothing of the candidate.
   absl::Status PassGate(const Candidate& candidate, const LiveModel& live, bool force, std::string* gate,
                         bool* was_asked) ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
   absl::Status AskGate(const Candidate& candidate, const LiveModel& live, std::shared_ptr<const LabeledImages> images,
