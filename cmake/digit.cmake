@@ -84,8 +84,11 @@ function(digit_test)
   endif()
   set_tests_properties(${ARG_NAME} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT}
                        ENVIRONMENT "DIGIT_BIN_DIR=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
-  if(NOT "torch" IN_LIST ARG_LABELS AND NOT "grpc" IN_LIST ARG_LABELS)
+  if("torch" IN_LIST ARG_LABELS)
+    add_dependencies(torch_tests ${ARG_NAME})
+  elseif(NOT "grpc" IN_LIST ARG_LABELS)
     add_dependencies(sanitizable_tests ${ARG_NAME})
   endif()
 endfunction()
 add_custom_target(sanitizable_tests)
+add_custom_target(torch_tests)  # what tests/gpu/run builds

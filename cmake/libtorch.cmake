@@ -52,9 +52,19 @@ if(DIGIT_TORCH_CUDA)
   target_link_options(digit_libtorch INTERFACE LINKER:--no-as-needed LINKER:-rpath,${cudart_folder})
   target_compile_definitions(digit_libtorch INTERFACE DIGIT_TORCH_CUDA)
   # LibTorch's headers include those of cuBLAS and more; where the compiler comes without, they may lie beside as well.
-  target_include_directories(digit_libtorch SYSTEM INTERFACE ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
+  set(cuda_include ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})  # CMake does not always find it
+  if(CMAKE_CUDA_COMPILER_TOOLKIT_ROOT)
+    list(APPEND cuda_include ${CMAKE_CUDA_COMPILER_TOOLKIT_ROOT}/include)
+  endif()
+  list(FILTER cuda_include EXCLUDE REGEX "^/usr/include$")  # the compiler's own place must stay where it is in the order
+  target_include_directories(digit_libtorch SYSTEM INTERFACE ${cuda_include})
+  # CUDA 13 keeps <nv/target>, which cuda_fp16.h includes, where nvcc looks and a C++ compiler does not.
+  find_path(cccl_folder nv/target NO_DEFAULT_PATH NO_CACHE PATHS ${cuda_include} PATH_SUFFIXES cccl)
+  if(cccl_folder)
+    target_include_directories(digit_libtorch SYSTEM INTERFACE ${cccl_folder})
+  endif()
   find_path(cusparse_folder cusparse.h NO_DEFAULT_PATH NO_CACHE
-    PATHS ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES} ${CMAKE_CUDA_IMPLICIT_INCLUDE_DIRECTORIES})
+    PATHS ${cuda_include} ${CMAKE_CUDA_IMPLICIT_INCLUDE_DIRECTORIES} /usr/include)
   if(NOT cusparse_folder)
     list(TRANSFORM beside APPEND /include)
     target_include_directories(digit_libtorch SYSTEM INTERFACE ${beside})

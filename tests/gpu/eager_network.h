@@ -9,11 +9,11 @@
 
 namespace digit {
 
-// Single precision on GPU 0, with PyTorch's default of TF32 in convolutions. Not thread-safe: one for each thread, each
-// with a stream of its own.
+// On GPU 0, in half precision or in single with PyTorch's default of TF32 in convolutions. Not thread-safe: one for
+// each thread, each with a stream of its own.
 class EagerNetwork {
  public:
-  explicit EagerNetwork(const DigitCnn& net);
+  EagerNetwork(const DigitCnn& net, bool half);
   ~EagerNetwork();
   // As InferenceEngine::Infer(); throws what LibTorch throws.
   void Infer(absl::Span<const uint8_t> pixels, absl::Span<float> scores);

@@ -155,15 +155,18 @@ int Run(const std::string& path, int rounds, double seconds) {
     std::printf("%s made in %.2f s\n", std::string((*engine)->name()).c_str(), Seconds(start));
     made.push_back(*std::move(engine));
   }
-  EagerNetwork eager(*net), eager2(*net);
-  const std::vector<Way> ways = {{"ours", {Ours(made[0].get())}},
-                                 {"ours, 2 in flight", {Ours(made[0].get()), Ours(made[1].get())}},
-                                 {"ours, fp32", {Ours(made[2].get())}},
-                                 {"eager", {Eager(&eager)}},
-                                 {"eager, 2 in flight", {Eager(&eager), Eager(&eager2)}}};
+  EagerNetwork eager(*net, false), eager2(*net, false), eager_half(*net, true);
+  const std::vector<Way> ways = {{"ours fp16", {Ours(made[0].get())}},
+                                 {"two in flight", {Ours(made[0].get()), Ours(made[1].get())}},
+                                 {"ours fp32 (no TF32)", {Ours(made[2].get())}},
+                                 {"eager fp32 (TF32)", {Eager(&eager)}},
+                                 {"two in flight", {Eager(&eager), Eager(&eager2)}},
+                                 {"eager fp16", {Eager(&eager_half)}}};
   std::printf("\nImages a second, medians of %d rounds of %.2f s:\n\n| batch |", rounds, seconds);
   for (const Way& way : ways) std::printf(" %s |", way.name.c_str());
-  std::printf(" ours / eager | the same with 2 |\n|---|---|---|---|---|---|---|---|\n");
+  std::printf(" ours fp16 / eager fp32 | both with two in flight | ours fp16 / eager fp16 |\n|");
+  for (size_t i = 0; i < ways.size() + 4; ++i) std::printf("---|");
+  std::printf("\n");
   for (int batch = 1; batch <= 1024; batch *= 2) {
     for (const Way& way : ways) static_cast<void>(Throughput(way, digits, batch, seconds / 3));  // warm-up
     std::vector<std::vector<double>> rates(ways.size());
@@ -172,10 +175,12 @@ int Run(const std::string& path, int rounds, double seconds) {
     }
     std::printf("| %d |", batch);
     for (const std::vector<double>& rate : rates) std::printf(" %.0f |", Median(rate));
-    std::printf(" %.1f | %.1f |\n", Median(rates[0]) / Median(rates[3]), Median(rates[1]) / Median(rates[4]));
+    std::printf(" %.1f | %.1f | %.1f |\n", Median(rates[0]) / Median(rates[3]), Median(rates[1]) / Median(rates[4]),
+                Median(rates[0]) / Median(rates[5]));
   }
   std::printf(
-      "\nMicroseconds from call to answer, one call at a time:\n\n| batch | ours p50 | p99 | eager p50 | p99 |\n");
+      "\nMicroseconds from call to answer, one call at a time:\n\n| batch | ours fp16 p50 | p99 | eager fp32 p50 | p99 "
+      "|\n");
   std::printf("|---|---|---|---|---|\n");
   for (const int batch : {1, 64}) {
     const std::vector<double> our_times = Microseconds(ways[0].threads[0], digits, batch, 5000);

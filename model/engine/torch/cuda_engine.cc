@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -30,6 +31,18 @@ using MemoryPool = decltype(std::declval<at::cuda::CUDAGraph&>().pool());  // it
 struct Graph : at::cuda::CUDAGraph {
   cudaGraphExec_t executable() const { return graph_exec_; }
 };
+
+// LibTorch keeps lists of all graphs and of cuBLAS's workspaces, and before 2.13 no lock on them.
+std::mutex& GraphsMutex() {
+  static std::mutex& mutex = *new std::mutex;
+  return mutex;
+}
+
+void ForgetCublasWorkspaces() {
+#if TORCH_VERSION_MAJOR >= 2  // before, there was no way
+  at::cuda::clearCublasWorkspaces();
+#endif
+}
 
 int PaddedChannels(int channels) { return (channels + kChannelGroup - 1) / kChannelGroup * kChannelGroup; }
 
@@ -65,6 +78,8 @@ class CudaEngine final : public InferenceEngine {
     // Graphs must not be freed while they run. An error here was reported where it happened.
     static_cast<void>(cudaStreamSynchronize(stream_.stream()));
     if (done_ != nullptr) static_cast<void>(cudaEventDestroy(done_));
+    const std::lock_guard<std::mutex> lock(GraphsMutex());
+    graphs_.clear();
   }
 
   // May throw.
@@ -145,7 +160,11 @@ class CudaEngine final : public InferenceEngine {
     constexpr int kWarmUps = 3;  // as PyTorch's documentation of graphs does
     for (int i = 0; i < kWarmUps; ++i) Enqueue(images);
     C10_CUDA_CHECK(cudaStreamSynchronize(stream_.stream()));
+    const std::lock_guard<std::mutex> lock(GraphsMutex());
     auto graph = std::make_unique<Graph>();
+    // cuBLAS is to take its workspace from the graph's pool, and leave it there: the one of this stream may be freed
+    // with another engine, as streams are handed out in turns.
+    ForgetCublasWorkspaces();
     // One pool of memory for all: they run one after the other, and none reads what another has left.
     const MemoryPool pool = graphs_.empty() ? MemoryPool{0, 0} : graphs_.front()->pool();
 #if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 1)
@@ -154,8 +173,18 @@ class CudaEngine final : public InferenceEngine {
 #else
     graph->capture_begin(pool);  // a model must not be loaded while another one serves
 #endif
-    Enqueue(images);
+    try {
+      Enqueue(images);
+    } catch (...) {
+      try {
+        graph->capture_end();  // else the stream would stay in this state for whoever gets it next
+      } catch (const std::exception&) {
+        // What comes first says why.
+      }
+      throw;
+    }
     graph->capture_end();
+    ForgetCublasWorkspaces();
     return graph;
   }
 

@@ -191,17 +191,22 @@ class TorchEngine final : public InferenceEngine {
   int num_classes_ = 0;
 };
 
-// TF32 would be faster on a GPU and beyond the tolerance of the reference check.
-void ForbidTf32() {
-  at::globalContext().setAllowTF32CuDNN(false);
-  at::globalContext().setAllowTF32CuBLAS(false);
+// What is faster on a GPU and beyond the tolerance of the reference check. Once: other threads read these settings.
+void ForbidShortcuts() {
+  static const bool once = [] {
+    at::globalContext().setAllowTF32CuDNN(false);
+    at::globalContext().setAllowTF32CuBLAS(false);
+    at::globalContext().setAllowFP16ReductionCuBLAS(false);
+    return true;
+  }();
+  static_cast<void>(once);
 }
 
 class TorchEngineFactory final : public EngineFactory {
  public:
   absl::StatusOr<std::unique_ptr<InferenceEngine>> Create(const Model& model, const Device& device,
                                                           Precision precision) override {
-    ForbidTf32();
+    ForbidShortcuts();
 #ifdef DIGIT_TORCH_CUDA
     if (model.is_digit_cnn && device.kind == Device::Kind::kCuda) {
       RETURN_IF_ERROR(FindDevice(device).status());
