@@ -1,5 +1,6 @@
 #include "daemon/pool/device_list.h"
 
+#include <algorithm>
 #include <set>
 #include <string>
 
@@ -23,6 +24,7 @@ absl::StatusOr<Device> ParseDevice(absl::string_view text) {
 
 std::vector<Device> AllOf(int gpus) {
   std::vector<Device> devices;
+  devices.reserve(std::max(gpus, 1));
   for (int i = 0; i < gpus; ++i) devices.push_back({.kind = Device::Kind::kCuda, .index = i});
   if (devices.empty()) devices.push_back(Device{});
   return devices;

@@ -52,15 +52,14 @@ absl::Status ModelRegistry::PassGate(const Candidate& candidate, const LiveModel
   const absl::StatusOr<std::shared_ptr<const LabeledImages>> images = options_.gate_images(live.name);
   *was_asked = images.ok();
   if (!images.ok()) {
-    const absl::Status why(images.status().code(),
-                           absl::StrCat("the gate cannot be asked: ", images.status().message()));
+    absl::Status why(images.status().code(), absl::StrCat("the gate cannot be asked: ", images.status().message()));
     if (!force) return why;
     *gate = absl::StrCat(why.message(), " (overruled)");
     LogWarn("gate overruled", {{"model", live.name}, {"version", candidate.version}, {"gate", why}});
     return absl::OkStatus();
   }
   GateReport report;
-  const absl::Status verdict = AskGate(candidate, live, *images, &report);
+  absl::Status verdict = AskGate(candidate, live, *images, &report);
   if (!verdict.ok() && report.images == 0) return verdict;  // one of the two cannot answer
   *gate = report.ToString();
   if (verdict.ok() || !force) return verdict;

@@ -222,7 +222,7 @@ absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::BringIn(const std::string
     Record(name, record);
   };
   place.accept = [&](InferenceEngine& engine) ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_) {
-    const absl::Status verdict =
+    absl::Status verdict =
         PassGate({record.version, record.identity, engine}, *before.live, entrance.force, &reloaded.gate, &was_asked);
     if (verdict.ok() || reloaded.gate.empty()) return verdict;
     if (!entrance.candidate && !entrance.candidate_if_refused) return verdict;
