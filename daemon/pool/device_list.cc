@@ -4,23 +4,12 @@
 #include <set>
 #include <string>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
-#include "base/status.h"
+#include "model/engine/device.h"
 
 namespace digit {
 namespace {
-
-absl::StatusOr<Device> ParseDevice(absl::string_view text) {
-  if (text == "cpu") return Device{};
-  int index = 0;
-  if (absl::ConsumePrefix(&text, "cuda:") && absl::SimpleAtoi(text, &index) && index >= 0 && index < 1024) {
-    return Device{.kind = Device::Kind::kCuda, .index = index};
-  }
-  return absl::InvalidArgumentError("");
-}
 
 std::vector<Device> AllOf(int gpus) {
   std::vector<Device> devices;
@@ -33,24 +22,24 @@ std::vector<Device> AllOf(int gpus) {
 }  // namespace
 
 absl::StatusOr<std::vector<Device>> ParseDeviceList(absl::string_view list, absl::FunctionRef<int()> count_gpus) {
+  constexpr int kMaxGpus = 1024;
   std::vector<Device> devices;
-  std::set<std::string> named, taken;  // in the list; in `devices`
+  std::set<std::string> named, taken;  // in the list; in `devices`, where those that "auto" finds again are once
   for (absl::string_view part : absl::StrSplit(list, ',')) {
     std::vector<Device> more;
     if (part == "auto") {
       more = AllOf(count_gpus());
     } else {
       const absl::StatusOr<Device> device = ParseDevice(part);
-      if (!device.ok()) {
+      if (!device.ok() || device->index >= kMaxGpus) {
         return absl::InvalidArgumentError(
             absl::StrCat("devices: '", part, "' is not a device; use auto, cpu, or cuda:N with N in 0..1023"));
       }
       more = {*device};
-      part = "";
     }
-    const std::string name = part.empty() ? more.front().ToString() : std::string(part);
-    if (!named.insert(name).second)
-      return absl::InvalidArgumentError(absl::StrCat("devices: '", name, "' is listed twice"));
+    if (!named.insert(std::string(part)).second) {
+      return absl::InvalidArgumentError(absl::StrCat("devices: '", part, "' is listed twice"));
+    }
     for (const Device& device : more) {
       if (taken.insert(device.ToString()).second) devices.push_back(device);
     }

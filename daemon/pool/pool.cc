@@ -21,6 +21,10 @@ bool AllFinite(absl::Span<const float> values) {
   return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
 }
 
+int ReplicasOn(const Device& device, const Pool::Options& options) {
+  return device.kind == Device::Kind::kCuda ? options.gpu_replicas : options.replicas;
+}
+
 // Beside GPUs the CPUs' executors only help.
 std::vector<BatchScheduler::Executor> ExecutorsOf(const Pool::Options& options) {
   const bool any_gpu = std::any_of(options.devices.begin(), options.devices.end(),
@@ -28,7 +32,7 @@ std::vector<BatchScheduler::Executor> ExecutorsOf(const Pool::Options& options) 
   std::vector<BatchScheduler::Executor> executors;
   for (const Device& device : options.devices) {
     const bool is_gpu = device.kind == Device::Kind::kCuda;
-    executors.resize(executors.size() + (is_gpu ? options.gpu_replicas : options.replicas),
+    executors.resize(executors.size() + ReplicasOn(device, options),
                      {.helps = any_gpu && !is_gpu, .max_images = options.max_batch_size});
   }
   return executors;
@@ -73,8 +77,7 @@ Pool::Pool(Options options)
       scheduler_(options_.clock, ExecutorsOf(options_)),
       repair_("pool-repair", options_.clock) {
   for (const Device& device : options_.devices) {
-    const int replicas = device.kind == Device::Kind::kCuda ? options_.gpu_replicas : options_.replicas;
-    for (int replica = 0; replica < replicas; ++replica) {
+    for (int replica = 0; replica < ReplicasOn(device, options_); ++replica) {
       executor_devices_.push_back(device);
       device_names_.push_back(device.ToString());
       executor_names_.push_back(absl::StrCat(device.ToString(), ":", replica));
@@ -173,7 +176,8 @@ absl::Status Pool::WarmUp(int executor, InferenceEngine& engine, CostModel* cost
     sizes.push_back(max_batch_size);
   }
   std::vector<float> scores;
-  const std::vector<uint8_t> grey(size_t{kMaxBatchSize} * kImagePixels, 128);  // blank ones cost our engine less
+  const std::vector<uint8_t> grey(static_cast<size_t>(max_batch_size) * kImagePixels,
+                                  128);  // blank ones cost our engine less
   const auto infer = [&](int n) {
     return Infer(engine, absl::MakeConstSpan(grey).subspan(0, size_t{kImagePixels} * PaddedSize(executor, n)), &scores);
   };
