@@ -3,13 +3,12 @@
 #include <torch/cuda.h>
 
 #include <algorithm>
-#include <exception>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "model/engine/thrown_reason.h"
+#include "model/engine/torch/guarded.h"
 #include "model/spec/model_spec.h"
 #include "model/training/step_runner.h"
 #include "model/training/torch_step.h"
@@ -31,16 +30,11 @@ std::unique_ptr<StepRunner> MakeRunner(const Device& device) {
 }
 
 // Runs `body`, which may throw.
-absl::Status Guarded(const Device& device, const std::function<void()>& body) {
-  try {
+absl::Status GuardedOn(const Device& device, const std::function<void()>& body) {
+  return Guarded(absl::StatusCode::kInternal, absl::StrCat("train on ", device.ToString()), [&body] {
     body();
     return absl::OkStatus();
-  } catch (const c10::Error& e) {
-    return absl::InternalError(
-        absl::StrCat("LibTorch cannot train on ", device.ToString(), ": ", ReasonOf(e.what_without_backtrace())));
-  } catch (const std::exception& e) {
-    return absl::InternalError(absl::StrCat("LibTorch cannot train on ", device.ToString(), ": ", ReasonOf(e.what())));
-  }
+  });
 }
 
 }  // namespace
@@ -69,7 +63,7 @@ struct TorchTrainer::Impl {
 
   // Runs `body` on the device, for callers outside.
   absl::Status Do(const std::function<void()>& body) {
-    return Guarded(device, [&] {
+    return GuardedOn(device, [&] {
       runner->Within([&] {
         const c10::InferenceMode no_gradients;
         body();
@@ -87,7 +81,7 @@ absl::StatusOr<std::unique_ptr<TorchTrainer>> TorchTrainer::Create(const Device&
                                                    " pixels, which training with LibTorch cannot; allowed is 0"));
   }
   std::unique_ptr<Impl> impl;
-  RETURN_IF_ERROR(Guarded(device, [&] { impl.reset(new Impl{device, MakeRunner(device), nullptr}); }));
+  RETURN_IF_ERROR(GuardedOn(device, [&] { impl.reset(new Impl{device, MakeRunner(device), nullptr}); }));
   RETURN_IF_ERROR(impl->Do([&] {
     at::globalContext().setDeterministicCuDNN(true);
     impl->step = std::make_unique<TorchStep>(recipe, images, non_digits, TorchDevice(device));

@@ -33,7 +33,7 @@ class TorchTrainer {
  public:
   // What RunEpoch() of trainer.h asks of `recipe`, `images` and `non_digits`; all are copied to the device, which takes
   // seconds where CUDA has to start. Errors of CheckTrainingDevice(); INVALID_ARGUMENT: a recipe with a warp, which is
-  // only in our own kernels; INTERNAL: LibTorch failed, as when the device has no memory left.
+  // only in our own kernels; RESOURCE_EXHAUSTED: a GPU has no memory left; INTERNAL: LibTorch failed.
   static absl::StatusOr<std::unique_ptr<TorchTrainer>> Create(const Device& device, const Recipe& recipe,
                                                               const LabeledImages& images,
                                                               absl::Span<const uint8_t> non_digits);
@@ -41,7 +41,7 @@ class TorchTrainer {
 
   // As RunEpoch() of trainer.h, but the device lags behind: `before_step` is called for steps that are only queued, up
   // to kStepsAhead of them, and sees in `*state` the step and the sums that were last read back, not the weights. When
-  // it returns, `*state` is whole. Blocks. INTERNAL: LibTorch failed; `*state` is then of no use.
+  // it returns, `*state` is whole. Blocks. Errors as of Create(); `*state` is then of no use.
   static constexpr int kStepsAhead = 32;  // to read the sums costs less than a step
   absl::Status RunEpoch(const std::function<bool(int64_t step)>& before_step, TrainingState* state);
 
