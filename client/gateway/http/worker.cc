@@ -58,14 +58,16 @@ void HttpWorker::Begin(asio::ip::tcp::socket socket) {
 
 // Whoever opens connections and sends nothing pays for it, not whoever comes next.
 bool HttpWorker::MakeRoom() {
-  HttpConnection* quietest = nullptr;
-  for (const auto& connection : connections_) {
-    if (connection->is_quiet() && (quietest == nullptr || connection->since() < quietest->since())) {
-      quietest = connection.get();
-    }
+  auto quietest = connections_.end();
+  for (auto it = connections_.begin(); it != connections_.end(); ++it) {
+    if (!(*it)->is_quiet()) continue;
+    if (quietest == connections_.end() || (*it)->since() < (*quietest)->since()) quietest = it;
   }
-  if (quietest != nullptr) quietest->Close();
-  return quietest != nullptr;
+  if (quietest == connections_.end()) return false;
+  (*quietest)->Close();
+  // Not later, by its coroutine: counted until then, it would cost somebody else a connection.
+  connections_.erase(quietest);
+  return true;
 }
 
 void HttpWorker::Drain(absl::Duration timeout) {
