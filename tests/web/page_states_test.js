@@ -193,6 +193,7 @@ test('with ink on the sheet the page does not say that there is nothing', async 
   await page.mouse.down();
   assert.notEqual(await page.locator('#headline').getAttribute('data-state'), 'blank');
   await waitForState(page, 'working');
+  assert.equal(await page.locator('#live').textContent(), '');  // not while somebody draws
   await page.mouse.up();
 });
 

@@ -9,7 +9,7 @@ const SLOW_MS = 300;
 const LONGEST_WAIT_S = 30;
 
 // send(job, signal) -> answer, throws Problem. show(state, details) is told what there is to see:
-//   'working'; 'answer' {answer, job, milliseconds}; 'overload' {seconds}, every second; 'offline';
+//   'working' {job}; 'answer' {answer, job, milliseconds}; 'overload' {seconds}, every second; 'offline';
 //   'error' {problem, job}.
 export class Recognizer {
   #send;
@@ -79,7 +79,7 @@ export class Recognizer {
     this.#next = null;
     this.#call = call;
     this.#started = performance.now();
-    const slow = setTimeout(() => wanted() && this.#show('working', {}), SLOW_MS);
+    const slow = setTimeout(() => wanted() && this.#show('working', {job}), SLOW_MS);
     let failed = null;
     let answer;
     try {
