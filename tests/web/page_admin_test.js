@@ -348,3 +348,26 @@ test('a double click asks for more corrections once, and accepts one', async t =
   assert.equal(feedback.length, 2);
   await quiet(page);
 });
+
+test('a list that comes late does not take the place of a newer one', async t => {
+  const model = `${scratch()}/mnist.pt`;
+  copyFileSync(MODEL, model);
+  const {gateway} = await startBoth(t, {model}, '--watch', 'false');
+  const page = await openPage(t, browser, gateway.url);
+  await openAdmin(page);
+  const versions = () => page.locator('.versions code').allTextContents();
+  const before = await versions();
+  const held = await new Promise(found => page.route('**/v1/models', found, {times: 1}));  // of a refresh
+  const late = await held.fetch();
+  writeVersion(model);
+  await page.click('text=Reload');
+  await notice(page, /^mnist \w+ is live/);
+  const after = await versions();
+  assert.notDeepEqual(after, before);
+  const answered = page.waitForResponse(response => response.request() === held.request());
+  await held.fulfill({response: late});
+  await (await answered).finished();
+  await page.evaluate(() => fetch('/healthz').then(answer => answer.text()));  // by now the page has taken it
+  assert.deepEqual(await versions(), after);
+  await quiet(page);
+});

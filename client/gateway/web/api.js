@@ -68,13 +68,25 @@ async function call(path, {method = 'GET', body, type, admin = false, timeout = 
 const get = (path, options) => call(path, options);
 const post = (path, message, options) =>
   call(path, {method: 'POST', body: JSON.stringify(message), type: 'application/json', ...options});
+// As `ask`, but an answer that a later question's has overtaken is that one's.
+function inOrder(ask) {
+  let asked = 0;
+  let newest = {turn: 0};
+  return async () => {
+    const turn = ++asked;
+    const answer = ask();
+    await Promise.allSettled([answer]);
+    if (turn > newest.turn) newest = {turn, answer};
+    return newest.answer;
+  };
+}
 const modelPath = name => `/v1/models/${encodeURIComponent(name)}`;
 
 export const ready = () => call('/readyz', {timeout: 5000, json: false});
 export const recognizePath = model => `${modelPath(model || '-')}:recognize`;
 export const recognize = (picture, model, signal) => call(`${recognizePath(model)}?include=pixels,timing`,
   {method: 'POST', body: picture.bytes, type: picture.type, signal});
-export const listModels = async () => (await get('/v1/models')).models ?? [];
+export const listModels = inOrder(async () => (await get('/v1/models')).models ?? []);
 export const submitFeedback = (model, message) => post(`${modelPath(model)}/feedback`, message);
 
 // A reload checks and compares a model and may take a while.
@@ -83,8 +95,7 @@ export const reload = model => post(`${modelPath(model)}:reload`, {}, slow);
 export const rollback = model => post(`${modelPath(model)}:rollback`, {}, slow);
 export const promote = (model, version) => post(`${modelPath(model)}:promote`, {version}, slow);
 export const train = (model, request) => post(`${modelPath(model)}:train`, request, {admin: true});
-export const listTrainings = async model =>
-  (await get(`/v1/trainings?model=${encodeURIComponent(model)}`)).trainings ?? [];
+export const listTrainings = inOrder(async () => (await get('/v1/trainings?model=')).trainings ?? []);
 export const trainingPath = id => `/v1/trainings/${encodeURIComponent(id)}`;
 export const cancelTraining = id => post(`${trainingPath(id)}:cancel`, {}, {admin: true});
 export const listPendingFeedback = (model, pageToken) =>

@@ -54,7 +54,7 @@ export class Trainings {
   async refresh(models, visit) {
     this.#offer(models.map(model => model.name));
     try {
-      const trainings = await api.listTrainings('');
+      const trainings = await api.listTrainings();
       if (visit.aborted) return;
       this.#take(trainings.filter((training, i) => i < SHOWN || !ended(training)));
       this.#notice.found();
