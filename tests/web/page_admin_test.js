@@ -32,8 +32,8 @@ const focused = page => page.evaluate(() => {
   return ariaLabel ?? textContent;
 });
 
-test('training is followed live, goes live and is rolled back', async t => {
-  const data = scratch(t);
+test('what was trained goes live and is rolled back', async t => {
+  const data = scratch();
   writePart(data, 3000);
   const {gateway} = await startBoth(t, {}, '--data-dir', data);
   const page = await openPage(t, browser, gateway.url);
@@ -76,7 +76,7 @@ test('training is followed live, goes live and is rolled back', async t => {
 });
 
 test('a training that cannot be is refused in words, one that runs can be cancelled', async t => {
-  const data = scratch(t);
+  const data = scratch();
   writePart(data, 3000);
   const {gateway} = await startBoth(t, {}, '--data-dir', data);
   const page = await openPage(t, browser, gateway.url);
@@ -148,7 +148,7 @@ test('what nobody has changed stays selected and focused, what was chosen surviv
 });
 
 test('without a daemon the admin tab says so in its own words, and goes on by itself when it is back', async t => {
-  const state = scratch(t);
+  const state = scratch();
   const daemon = await startDaemon(t, {state});
   const gateway = await startGateway(t, daemon.address);
   const page = await openPage(t, browser, gateway.url, {locale: 'zh-CN'});
@@ -169,7 +169,7 @@ test('without a daemon the admin tab says so in its own words, and goes on by it
 });
 
 test('a broken model file is refused, and what was live goes on', async t => {
-  const model = `${scratch(t)}/mnist.pt`;
+  const model = `${scratch()}/mnist.pt`;
   copyFileSync(MODEL, model);
   const {gateway} = await startBoth(t, {model}, '--watch', 'false');
   const page = await openPage(t, browser, gateway.url);
@@ -205,7 +205,7 @@ test('corrections are reviewed', async t => {
 });
 
 test('the token is asked for in the page\'s words, opens every section at once and is kept in memory only', async t => {
-  const path = `${scratch(t)}/token`;
+  const path = `${scratch()}/token`;
   writeFileSync(path, TOKEN, {mode: 0o600});
   const {gateway} = await startBoth(t, {}, '--admin-token-file', path);
   const page = await openPage(t, browser, gateway.url);
@@ -240,8 +240,8 @@ const post = (url, message) => fetch(url, {method: 'POST', headers: {'Content-Ty
 const followed = page => page.evaluate(() => window.seen.sources.filter(source => source.readyState !== 2)
   .map(source => source.url.split('/').at(-1)));
 
-test('of many trainings one is followed: the page goes on, and a tab that is hidden or left follows none', async t => {
-  const data = scratch(t);
+test('of many trainings one is followed live: the page goes on, and a tab that is hidden or left follows none', async t => {
+  const data = scratch();
   writePart(data, 3000);
   const {gateway} = await startBoth(t, {}, '--data-dir', data);
   const ids = [];
@@ -286,7 +286,7 @@ test('of many trainings one is followed: the page goes on, and a tab that is hid
 });
 
 test('a rollback names the version that came back, and the model takes no other call meanwhile', async t => {
-  const model = `${scratch(t)}/mnist.pt`;
+  const model = `${scratch()}/mnist.pt`;
   copyFileSync(MODEL, model);
   const {gateway} = await startBoth(t, {model}, '--watch', 'false');
   const renew = async seed => {  // another version goes live

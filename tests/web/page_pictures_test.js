@@ -95,7 +95,7 @@ test('a picture with nothing behind the ink is shown on a light ground by night'
     canvas.getContext('2d').fillRect(18, 5, 5, 30);
     return canvas.toDataURL().split(',')[1];
   });
-  const path = `${scratch(t)}/clear.png`;
+  const path = `${scratch()}/clear.png`;
   writeFileSync(path, Buffer.from(base64, 'base64'));
   await page.setInputFiles('#open', path);
   await page.waitForFunction(() => {
@@ -107,7 +107,7 @@ test('a picture with nothing behind the ink is shown on a light ground by night'
 
 test('blank pictures, files that are no pictures and too large ones are told apart', async t => {
   const page = await openPage(t, browser, gateway.url);
-  const folder = scratch(t);
+  const folder = scratch();
   await page.setInputFiles('#open', `${IMAGES}/blank.png`);
   assert.match(await waitForState(page, 'no_digit'), /No digit found\s+The picture is blank/);
   writeFileSync(`${folder}/letter.png`, 'Dear reader,\n');
@@ -138,7 +138,7 @@ function film(path) {
 }
 
 test('the camera takes a picture', async t => {
-  const path = `${scratch(t)}/film.y4m`;
+  const path = `${scratch()}/film.y4m`;
   film(path);
   const seeing = await startBrowser(t, '--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${path}`);
   const page = await openPage(t, seeing, gateway.url, {permissions: ['camera']});
@@ -213,7 +213,7 @@ test('the copied commands give the same answer', async t => {
   assert.match(command, /--data-binary @'seven\.png'/);
   assert.equal(JSON.parse(run(command)).label, '7');
 
-  const folder = scratch(t);
+  const folder = scratch();
   copyFileSync(`${IMAGES}/seven.png`, `${folder}/-o it's.png`);
   await page.setInputFiles('#open', `${folder}/-o it's.png`);
   await page.waitForFunction(() => window.seen.pending === 0);
@@ -243,7 +243,7 @@ test('a pasted picture that is too large for a command is copied smaller', async
     context.stroke(new Path2D('M170 120H420L270 480'));
     return canvas.toDataURL().split(',')[1];
   });
-  const path = `${scratch(t)}/grain.png`;
+  const path = `${scratch()}/grain.png`;
   writeFileSync(path, Buffer.from(base64, 'base64'));
   await hand(page, 'paste', path);
   await waitForAnswer(page, '7');
@@ -258,7 +258,7 @@ test('a file that has vanished is told in words, and what is on the sheet stays'
   const page = await openPage(t, browser, gateway.url);
   await drawWithMouse(page, generated(1, 0));
   await outcome(page);
-  const path = `${scratch(t)}/seven.png`;
+  const path = `${scratch()}/seven.png`;
   copyFileSync(`${IMAGES}/seven.png`, path);
   await page.evaluate(() => document.body.append(Object.assign(document.createElement('input'), {type: 'file', id: 'held'})));
   await page.setInputFiles('#held', path);
@@ -360,7 +360,7 @@ test('of a large picture no more is kept to show than the sheet needs', async t 
     context.stroke(new Path2D('M1500 300V1700'));
     return canvas.toDataURL().split(',')[1];
   });
-  const path = `${scratch(t)}/photo.png`;
+  const path = `${scratch()}/photo.png`;
   writeFileSync(path, Buffer.from(base64, 'base64'));
   await page.setInputFiles('#open', path);
   await waitForAnswer(page, '1');

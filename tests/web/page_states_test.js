@@ -73,7 +73,7 @@ const DIGITS = [...'0123456789'];
 const LETTERS = [...'ABCDEFGHIJ'];
 
 test('after a hot swap the new version is named', async t => {
-  const model = `${scratch(t)}/mnist.pt`;
+  const model = `${scratch()}/mnist.pt`;
   copyFileSync(MODEL, model);
   const {gateway: here} = await startBoth(t, {model});
   const page = await openPage(t, browser, here.url);
@@ -95,7 +95,7 @@ test('after a hot swap the new version is named', async t => {
 
 for (const [which, nameVersion] of [['another version', false], ['the same name and version', true]]) {
   test(`another server's model under the old address, ${which}: no answer has the old one's labels`, async t => {
-    const folder = scratch(t);
+    const folder = scratch();
     if (nameVersion) {
       for (const name of ['digits', 'letters']) mkdirSync(`${folder}/${name}/mnist/1`, {recursive: true});
       copyFileSync(MODEL, `${folder}/digits/mnist/1/model.pt`);
@@ -127,7 +127,7 @@ for (const [which, nameVersion] of [['another version', false], ['the same name 
 }
 
 test('the history shows an answer with its own model, labels, corrections and commands', async t => {
-  const letters = writeLetters(`${scratch(t)}/letters.pt`);
+  const letters = writeLetters(`${scratch()}/letters.pt`);
   const {gateway: here} = await startBoth(t, {}, '--model', letters);
   const page = await openPage(t, browser, here.url, {permissions: ['clipboard-read', 'clipboard-write']});
   await drawWithMouse(page, generated(4, 0));
@@ -151,7 +151,7 @@ test('the history shows an answer with its own model, labels, corrections and co
 });
 
 test('the daemon is replaced by one with another model, and what was chosen is asked no more', async t => {
-  const folder = scratch(t);
+  const folder = scratch();
   const daemon = await startDaemon(t, {}, '--model', writeLetters(`${folder}/letters.pt`));
   const here = await startGateway(t, daemon.address);
   const page = await openPage(t, browser, here.url);

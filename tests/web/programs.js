@@ -22,12 +22,11 @@ export function wholeFile(test) {
   return {after: end => ends.push(end)};
 }
 
-// A folder that is removed when the test `t` has ended.
-export function scratch(t) {
-  const folder = mkdtempSync(join(tmpdir(), 'digit-page-'));
-  t.after(() => rmSync(folder, {recursive: true, force: true}));
-  return folder;
-}
+const folders = mkdtempSync(join(tmpdir(), 'digit-page-'));
+process.on('exit', () => rmSync(folders, {recursive: true, force: true}));  // by then nobody writes there
+
+// An empty folder of its own.
+export const scratch = () => mkdtempSync(`${folders}/`);
 
 // A copy of the model at `path`, with `change` made to the JSON that describes it.
 function writeModel(path, change) {
@@ -45,6 +44,9 @@ export const writeLetters = path => writeModel(path,
 // One that is another version only.
 export const writeVersion = (path, seed = 2) => writeModel(path, json => json.replace('"seed":1', `"seed":${seed}`));
 
+// The address of this process alone: a port of it that was let go is nobody's, whoever else asks for any free port.
+const HOST = `127.${64 + (process.pid >> 16)}.${(process.pid >> 8) & 255}.${process.pid & 255}`;
+
 // Starts a program of ours; answers {address, stop} once it serves. stop() waits for its end.
 async function start(t, name, args) {
   const program = spawn(`${BIN}/${name}`, args, {stdio: ['ignore', 'ignore', 'pipe']});
@@ -58,7 +60,7 @@ async function start(t, name, args) {
   const address = await new Promise((found, failed) => {
     program.stderr.on('data', data => {
       log += data;
-      const serving = / serving .*?address=(\S+)/.exec(log);
+      const serving = / serving .*?address=(\S+)\s/.exec(log);
       if (serving) found(serving[1]);
     });
     program.on('error', failed);
@@ -67,12 +69,14 @@ async function start(t, name, args) {
   return {address, stop};
 }
 
-export const startDaemon = (t, {listen = '127.0.0.1:0', model = MODEL, models, state = scratch(t)} = {}, ...flags) =>
-  start(t, 'digitd', [...(models ? ['--model-dir', models] : ['--model', model]), '--listen', listen, '--state-dir', state, ...flags]);
+// It takes no slow machine for overload.
+export const startDaemon = (t, {listen = `${HOST}:0`, model = MODEL, models, state = scratch()} = {}, ...flags) =>
+  start(t, 'digitd', [...(models ? ['--model-dir', models] : ['--model', model]), '--listen', listen, '--state-dir', state,
+    '--max-queue-wait', '60s', ...flags]);
 
 // The gateway of a daemon; its `url` has no slash at the end.
 export async function startGateway(t, server, ...flags) {
-  const gateway = await start(t, 'digit-gateway', ['--listen', '127.0.0.1:0', '--server', server, ...flags]);
+  const gateway = await start(t, 'digit-gateway', ['--listen', `${HOST}:0`, '--server', server, ...flags]);
   return {...gateway, url: `http://${gateway.address}`};
 }
 
