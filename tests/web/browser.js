@@ -13,37 +13,47 @@ export async function startBrowser(t, ...flags) {
   return browser;
 }
 
-// Runs in the page before its own code: notes what the live region says, how long after the pen was lifted, how many
-// calls are under way, what is followed as Server-Sent Events, and what the Content-Security-Policy has refused.
+// Runs in the page before its own code: notes what the live region says and after which lifting of the pen that was asked,
+// how many calls were under way at once, what is followed as Server-Sent Events, and what the Content-Security-Policy has
+// refused.
 function watch() {
-  window.seen = {outcomes: [], up: 0, pending: 0, recognitions: 0, violations: [], sources: []};
+  window.seen = {outcomes: [], up: null, answered: null, recognitions: 0, most: 0, violations: [], sources: []};
   const {seen} = window;
   document.addEventListener('securitypolicyviolation', e => seen.violations.push(`${e.violatedDirective} ${e.blockedURI}`));
-  addEventListener('pointerup', () => (seen.up = performance.now()), true);
+  addEventListener('pointerup', () => (seen.up = {at: performance.now()}), true);
   window.EventSource = class extends EventSource {
     constructor(...args) {
       super(...args);
       seen.sources.push(this);
     }
   };
-  const fetch = window.fetch;
+  const {fetch} = window;
+  const calls = new Set();  // the signals of those under way
   window.fetch = async (...args) => {
-    const counted = String(args[0]).includes(':recognize');
-    seen.pending += counted;
-    seen.recognitions += counted;
+    if (!String(args[0]).includes(':recognize')) return fetch(...args);
+    const {up} = seen;
+    const {signal} = args[1];
+    const end = () => calls.delete(signal);
+    calls.add(signal);
+    signal.addEventListener('abort', end);
+    ++seen.recognitions;
+    seen.most = Math.max(seen.most, calls.size);
     try {
-      return await fetch(...args);
+      const answer = await fetch(...args);
+      await answer.clone().text();  // until then it is under way
+      seen.answered = up;
+      return answer;
     } finally {
-      seen.pending -= counted;
+      end();
     }
   };
   document.addEventListener('DOMContentLoaded', () => new MutationObserver(() => {
     const {state} = document.getElementById('headline').dataset;
     const label = document.getElementById('label').textContent;
     const text = document.getElementById('live').textContent;
-    const {up} = seen;
+    const up = seen.answered;
     requestAnimationFrame(() => setTimeout(() =>  // after that frame is painted
-      seen.outcomes.push({state, label, text, up, milliseconds: performance.now() - up})));
+      seen.outcomes.push({state, label, text, up, milliseconds: performance.now() - up?.at})));
   }).observe(document.getElementById('live'), {childList: true}));
 }
 
@@ -116,20 +126,24 @@ export const inkOf = page => page.evaluate(() => new Promise(done => requestAnim
   done(sheet.getContext('2d').getImageData(0, 0, sheet.width, sheet.height).data.filter((v, i) => i % 4 === 3 && v > 0).length);
 })));
 
-// What the page says of all that has been drawn: {state, label, text, milliseconds since the pen was lifted}.
+// What the page says of all that has been drawn, or after a click: {state, label, text, milliseconds since the pointer was
+// lifted}. What was asked before that is no answer to it, however late it comes.
 export async function outcome(page) {
   const last = await page.waitForFunction(() => {
-    const {outcomes, pending, up} = window.seen;
+    const {outcomes, up} = window.seen;
     const last = outcomes.at(-1);
-    return last && pending === 0 && last.up === up && last.state !== 'blank' && last.state !== 'working' && last;
+    return last && last.up === up && last.state !== 'blank' && last.state !== 'working' && last;
   });
   return last.jsonValue();
 }
 
-// Until the headline is in that state; the whole headline's text.
+// Until the headline is in that state; the whole headline's text then.
 export async function waitForState(page, state) {
-  await page.waitForSelector(`#headline[data-state="${state}"]`);
-  return page.locator('#headline').innerText();
+  const text = await page.waitForFunction(state => {
+    const headline = document.getElementById('headline');
+    return headline.dataset.state === state && headline.innerText;
+  }, state);
+  return text.jsonValue();
 }
 
 export const ANSWERS = ['confident', 'unsure', 'not_a_digit'];

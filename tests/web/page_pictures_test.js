@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
 import {copyFileSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {test} from 'node:test';
-import {ANSWERS, drawWithMouse, openPage, outcome, quiet, startBrowser, waitForAnswer, waitForState} from './browser.js';
+import {ANSWERS, drawWithMouse, inkOf, openPage, outcome, quiet, startBrowser, waitForAnswer, waitForState} from './browser.js';
 import {generated} from './digits.js';
 import {BIN, ROOT, SHOTS, scratch, startBoth, wholeFile} from './programs.js';
 
@@ -28,11 +28,6 @@ async function hand(page, event, ...paths) {
   }, {event, files});
 }
 
-const painted = page => page.evaluate(() => {
-  const sheet = document.getElementById('sheet');
-  return sheet.getContext('2d').getImageData(0, 0, sheet.width, sheet.height).data.some(v => v > 0);
-});
-
 test('a dropped picture is shown and recognised', async t => {
   const page = await openPage(t, browser, gateway.url);
   await hand(page, 'dragenter', `${IMAGES}/seven.png`);
@@ -44,7 +39,7 @@ test('a dropped picture is shown and recognised', async t => {
   await page.click('#language');
   assert.match(await page.locator('#notice').textContent(), /^一次只识别一张图片/);
   await page.click('#language');
-  assert.equal(await painted(page), true);
+  assert.ok((await inkOf(page)) > 0);
   await drawWithMouse(page, generated(0, 0));  // drawing begins anew
   assert.equal((await outcome(page)).label, '0');
   assert.equal(await page.locator('#notice').textContent(), '');
@@ -215,8 +210,9 @@ test('the copied commands give the same answer', async t => {
 
   const folder = scratch();
   copyFileSync(`${IMAGES}/seven.png`, `${folder}/-o it's.png`);
+  await page.click('#clear');
   await page.setInputFiles('#open', `${folder}/-o it's.png`);
-  await page.waitForFunction(() => window.seen.pending === 0);
+  await waitForAnswer(page, '7');
   for (const name of ['curl', 'digitctl']) {
     assert.equal(JSON.parse(run(`cd ${folder}\n${await copied(name)}`)).label, '7');
   }
@@ -300,16 +296,14 @@ test('what is read slowly replaces neither a newer picture nor what was drawn me
   await waitForAnswer(page, '2');
   await goOn();
   await page.click('#recognize');
-  await page.waitForFunction(() => window.seen.pending === 0);
-  assert.equal(await page.locator('#label').textContent(), '2');
+  assert.equal((await outcome(page)).label, '2');
 
   await hand(page, 'drop', `${IMAGES}/seven.png`);
   await drawWithMouse(page, generated(1, 0));
   await waitForAnswer(page, '1');
   await goOn();
   await page.click('#recognize');
-  await page.waitForFunction(() => window.seen.pending === 0);
-  assert.equal(await page.locator('#label').textContent(), '1');
+  assert.equal((await outcome(page)).label, '1');
   await quiet(page, /status of 422/);
 });
 
@@ -365,7 +359,7 @@ test('of a large picture no more is kept to show than the sheet needs', async t 
   await page.setInputFiles('#open', path);
   await waitForAnswer(page, '1');
   assert.deepEqual(await page.evaluate(() => window.bitmaps.filter(b => b.width > 0).map(b => [b.width, b.height])), [[640, 427]]);
-  assert.equal(await painted(page), true);
+  assert.ok((await inkOf(page)) > 0);
   await page.screenshot({path: `${SHOTS}/large-picture.png`});
   await quiet(page);
 });

@@ -1,5 +1,6 @@
 // What the page says when something is missing: the daemon, a free place in its queue, a digit.
 import assert from 'node:assert/strict';
+import {once} from 'node:events';
 import {copyFileSync, mkdirSync} from 'node:fs';
 import {test} from 'node:test';
 import {drawWithMouse, openPage, outcome, quiet, startBrowser, waitForAnswer, waitForState} from './browser.js';
@@ -75,7 +76,7 @@ const LETTERS = [...'ABCDEFGHIJ'];
 test('after a hot swap the new version is named', async t => {
   const model = `${scratch()}/mnist.pt`;
   copyFileSync(MODEL, model);
-  const {gateway: here} = await startBoth(t, {model});
+  const {gateway: here} = await startBoth(t, {model}, '--watch', 'false');
   const page = await openPage(t, browser, here.url);
   await drawWithMouse(page, generated(3, 0));
   assert.equal((await outcome(page)).label, '3');
@@ -112,7 +113,7 @@ for (const [which, nameVersion] of [['another version', false], ['the same name 
       new MutationObserver(() => {
         const label = document.getElementById('label').textContent;
         const best = document.querySelector('#bars .best th')?.textContent ?? '';
-        if (label !== best) window.mixed.push(`${label} above ${best}`);
+        if (label && label !== best) window.mixed.push(`${label} above ${best}`);
       }).observe(document.querySelector('.result'), {subtree: true, childList: true, attributes: true});
     });
     here = await serve('letters', writeLetters(`${folder}/letters.pt`));
@@ -174,8 +175,8 @@ test('a call that hangs holds nothing up: what is drawn after a clear, or to its
   });
   const page = await openPage(t, browser, url);
   await drawWithMouse(page, generated(1, 0));  // hangs from its first point on
-  await waitForAnswer(page, '1');
-  assert.equal(asked[0].destroyed, true);  // broken off by the page
+  assert.equal((await outcome(page)).label, '1');
+  if (!asked[0].destroyed) await once(asked[0], 'close');  // broken off by the page
   hanging = 1;
   await page.click('#recognize');
   assert.match(await waitForState(page, 'working'), /Recognising/);
@@ -303,10 +304,10 @@ test('what the server says in English is marked as English, below the page\'s ow
       body: JSON.stringify({status: 504, detail: 'the deadline has passed', code: 'DEADLINE_EXCEEDED'})});
   const page = await openPage(t, browser, url, {locale: 'zh-CN'});
   await drawWithMouse(page, generated(8, 1));
-  await waitForState(page, 'error');
+  assert.equal((await outcome(page)).state, 'error');
   assert.equal(await page.locator('#verdict').textContent(), '服务器太久没有答复');
   assert.equal(await page.locator('#detail [lang=en]').textContent(), 'the deadline has passed');
-  await page.waitForSelector('#live [lang=en]', {state: 'attached'});
+  assert.equal(await page.locator('#live [lang=en]').count(), 1);
   assert.equal(await page.locator('#live').textContent(), '服务器太久没有答复，the deadline has passed');
   await page.screenshot({path: `${SHOTS}/deadline-zh.png`});
   await quiet(page, /status of 504/);
