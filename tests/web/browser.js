@@ -6,9 +6,11 @@ import {chromium} from 'playwright-core';
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync'];
 const SIDE = 200;  // of the sheet in its own units
+const PATIENCE_MS = 120000;  // of every wait: what is waited for comes, on a slow machine late
 
 export async function startBrowser(t, ...flags) {
-  const browser = await chromium.launch({executablePath: '/usr/bin/chromium', args: [...FLAGS, ...flags]});
+  const browser = await chromium.launch(
+    {executablePath: '/usr/bin/chromium', args: [...FLAGS, ...flags], timeout: PATIENCE_MS});
   t.after(() => browser.close());
   return browser;
 }
@@ -57,12 +59,17 @@ function watch() {
   }).observe(document.getElementById('live'), {childList: true}));
 }
 
-// The page in a context of its own. Faults collect in page.faults; quiet(page) asserts that there are none.
-export async function openPage(t, browser, url, {wait = '[data-state=online]', ...options} = {}) {
+// An empty page in a context of its own.
+export async function newPage(t, browser, options) {
   const context = await browser.newContext({viewport: {width: 1180, height: 900}, locale: 'en-GB', ...options});
   t.after(() => context.close());
-  const page = await context.newPage();
-  page.setDefaultTimeout(15000);
+  context.setDefaultTimeout(PATIENCE_MS);
+  return context.newPage();
+}
+
+// The page in a context of its own. Faults collect in page.faults; quiet(page) asserts that there are none.
+export async function openPage(t, browser, url, {wait = '[data-state=online]', ...options} = {}) {
+  const page = await newPage(t, browser, options);
   page.faults = [];
   page.requests = [];
   page.on('console', message => ['error', 'warning'].includes(message.type()) && page.faults.push(message.text()));

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import {readFileSync} from 'node:fs';
 import {test} from 'node:test';
-import {assertAccessible, assertNothingSticksOut, startBrowser} from './browser.js';
+import {assertAccessible, assertNothingSticksOut, newPage, startBrowser} from './browser.js';
 import {ROOT, SHOTS, startGateway, wholeFile} from './programs.js';
 
 const file = wholeFile(test);
@@ -12,9 +12,7 @@ const browser = await startBrowser(file);
 const api = JSON.parse(readFileSync(`${ROOT}client/gateway/web/openapi.json`, 'utf8'));
 
 async function openDocs(t, options = {}, hash = '') {
-  const context = await browser.newContext({viewport: {width: 1180, height: 900}, locale: 'en-GB', ...options});
-  t.after(() => context.close());
-  const page = await context.newPage();
+  const page = await newPage(t, browser, options);
   const faults = [];
   page.on('console', message => ['error', 'warning'].includes(message.type()) && faults.push(message.text()));
   page.on('pageerror', error => faults.push(error.stack));

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import {statSync} from 'node:fs';
 import {test} from 'node:test';
-import {assertAccessible, assertNothingSticksOut, drawWithMouse, drawWithTouch, openPage, outcome, quiet, startBrowser,
-  waitForAnswer, waitForState} from './browser.js';
+import {assertAccessible, assertNothingSticksOut, drawWithMouse, drawWithTouch, newPage, openPage, outcome, quiet, startBrowser,
+  waitForState} from './browser.js';
 import {generated, star, traced} from './digits.js';
 import {MODEL, ROOT, SHOTS, startBoth, startDaemon, startGateway, wholeFile} from './programs.js';
 
@@ -190,9 +190,7 @@ test('the page leads to the API, without JavaScript as well', async t => {
 });
 
 test('the first load is light and comes from the gateway alone', async t => {
-  const context = await browser.newContext();
-  t.after(() => context.close());
-  const page = await context.newPage();
+  const page = await newPage(t, browser);
   const sizes = [];
   page.on('response', response => sizes.push(response.body().then(body => [response.url(), body.length])));
   await page.goto(gateway.url);
