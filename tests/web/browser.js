@@ -6,7 +6,7 @@ import {chromium} from 'playwright-core';
 const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync'];
 const SIDE = 200;  // of the sheet in its own units
-const PATIENCE_MS = 120000;  // of every wait: what is waited for comes, on a slow machine late
+const PATIENCE_MS = 600000;  // of every wait: what is waited for comes; a trainer takes what time others leave
 
 export async function startBrowser(t, ...flags) {
   const browser = await chromium.launch(
