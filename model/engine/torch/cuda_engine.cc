@@ -1,7 +1,6 @@
 #include "model/engine/torch/cuda_engine.h"
 
 #include <ATen/cuda/CUDAContext.h>
-#include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <cuda_fp16.h>
@@ -18,19 +17,13 @@
 #include "base/check.h"
 #include "base/status.h"
 #include "model/engine/digit_cnn.h"
+#include "model/engine/torch/cuda_capture.h"
 #include "model/engine/torch/cuda_kernel_math.h"
 #include "model/engine/torch/cuda_kernels.h"
 #include "model/engine/torch/guarded.h"
 
 namespace digit {
 namespace {
-
-using MemoryPool = decltype(std::declval<at::cuda::CUDAGraph&>().pool());  // its name moves between versions
-
-// With its executable graph, to launch that and nothing else: replay() also sets random numbers that nobody draws.
-struct Graph : at::cuda::CUDAGraph {
-  cudaGraphExec_t executable() const { return graph_exec_; }
-};
 
 // LibTorch keeps lists of all graphs and of cuBLAS's workspaces, and before 2.13 no lock on them.
 std::mutex& GraphsMutex() {
@@ -155,35 +148,18 @@ class CudaEngine final : public InferenceEngine {
         cudaEventCreateWithFlags(&done_, cudaEventDisableTiming));  // its waiters spin: they are sooner there
   }
 
-  std::unique_ptr<Graph> Capture(int images) {
+  std::unique_ptr<CudaGraph> Capture(int images) {
+    const std::lock_guard<std::mutex> lock(GraphsMutex());  // the warm-ups use those lists, too
     // cuDNN and cuBLAS choose algorithms and take their memory when they first see a size.
     constexpr int kWarmUps = 3;  // as PyTorch's documentation of graphs does
     for (int i = 0; i < kWarmUps; ++i) Enqueue(images);
     C10_CUDA_CHECK(cudaStreamSynchronize(stream_.stream()));
-    const std::lock_guard<std::mutex> lock(GraphsMutex());
-    auto graph = std::make_unique<Graph>();
     // cuBLAS is to take its workspace from the graph's pool, and leave it there: the one of this stream may be freed
     // with another engine, as streams are handed out in turns.
     ForgetCublasWorkspaces();
     // One pool of memory for all: they run one after the other, and none reads what another has left.
-    const MemoryPool pool = graphs_.empty() ? MemoryPool{0, 0} : graphs_.front()->pool();
-#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 1)
-    // What a capture does not allow is forbidden to this thread only: others serve meanwhile.
-    graph->capture_begin(pool, cudaStreamCaptureModeThreadLocal);
-#else
-    graph->capture_begin(pool);  // a model must not be loaded while another one serves
-#endif
-    try {
-      Enqueue(images);
-    } catch (...) {
-      try {
-        graph->capture_end();  // else the stream would stay in this state for whoever gets it next
-      } catch (const std::exception&) {
-        // What comes first says why.
-      }
-      throw;
-    }
-    graph->capture_end();
+    const GraphMemory memory = graphs_.empty() ? GraphMemory{0, 0} : graphs_.front()->pool();
+    std::unique_ptr<CudaGraph> graph = CaptureGraph(memory, [this, images] { Enqueue(images); });
     ForgetCublasWorkspaces();
     return graph;
   }
@@ -219,7 +195,7 @@ class CudaEngine final : public InferenceEngine {
       std::memcpy(staging_.data_ptr<uint8_t>(), pixels.data(), pixels.size());
     }
     const c10::cuda::CUDAStreamGuard on_stream(stream_);
-    const Graph& graph = *graphs_[GraphOf(static_cast<int64_t>(pixels.size() / kImagePixels))];
+    const CudaGraph& graph = *graphs_[GraphOf(static_cast<int64_t>(pixels.size() / kImagePixels))];
     C10_CUDA_CHECK(cudaGraphLaunch(graph.executable(), stream_.stream()));
     C10_CUDA_CHECK(cudaEventRecord(done_, stream_.stream()));
     C10_CUDA_CHECK(cudaEventSynchronize(done_));
@@ -235,7 +211,7 @@ class CudaEngine final : public InferenceEngine {
   torch::Tensor staging_, scores_;  // pinned, on the host
   torch::Tensor pixels_, pooled1_, pooled2_, logits_;
   cudaEvent_t done_ = nullptr;
-  std::vector<std::unique_ptr<Graph>> graphs_;  // of 1, 2, 4, ... kMaxCudaBatch images
+  std::vector<std::unique_ptr<CudaGraph>> graphs_;  // of 1, 2, 4, ... kMaxCudaBatch images
 };
 
 }  // namespace

@@ -1,0 +1,25 @@
+// Recording CUDA graphs. Compiled only where LibTorch has CUDA (DIGIT_TORCH_CUDA).
+#pragma once
+
+#include <ATen/cuda/CUDAGraph.h>
+
+#include <functional>
+#include <memory>
+#include <utility>
+
+namespace digit {
+
+struct CudaGraph : at::cuda::CUDAGraph {
+  // To launch it and nothing else: replay() also sets random numbers that nobody draws.
+  cudaGraphExec_t executable() const { return graph_exec_; }
+};
+
+using GraphMemory = decltype(std::declval<CudaGraph&>().pool());  // its name moves between versions
+
+// Records what `enqueue` puts on the current stream, which is not the default one; nothing runs. What it allocates
+// comes out of `memory`, another graph's pool(), or out of a pool of its own. What CUDA forbids during a recording is
+// forbidden to this thread only (before LibTorch 2.1 to all). Throws what `enqueue` or LibTorch throws; the stream is
+// then as it was before.
+std::unique_ptr<CudaGraph> CaptureGraph(GraphMemory memory, const std::function<void()>& enqueue);
+
+}  // namespace digit
