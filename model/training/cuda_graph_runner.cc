@@ -42,7 +42,7 @@ class CudaGraphRunner final : public StepRunner {
  private:
   const c10::cuda::CUDAStream stream_;
   int eager_steps_ = 0;
-  std::unique_ptr<CudaGraph> graph_;
+  CudaGraphPointer graph_;
 };
 
 }  // namespace

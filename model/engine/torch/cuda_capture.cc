@@ -1,13 +1,21 @@
 #include "model/engine/torch/cuda_capture.h"
 
+#include <cuda_runtime_api.h>
 #include <torch/version.h>
 
 #include <exception>
 
 namespace digit {
 
-std::unique_ptr<CudaGraph> CaptureGraph(GraphMemory memory, const std::function<void()>& enqueue) {
-  auto graph = std::make_unique<CudaGraph>();
+void FreeCudaGraph::operator()(CudaGraph* graph) const {
+  cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
+  if (cudaThreadExchangeStreamCaptureMode(&mode) != cudaSuccess) return;  // what LibTorch's destructor calls
+  delete graph;
+  static_cast<void>(cudaThreadExchangeStreamCaptureMode(&mode));
+}
+
+CudaGraphPointer CaptureGraph(GraphMemory memory, const std::function<void()>& enqueue) {
+  CudaGraphPointer graph(new CudaGraph);
 #if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 1)
   graph->capture_begin(memory, cudaStreamCaptureModeThreadLocal);
 #else

@@ -14,12 +14,19 @@ struct CudaGraph : at::cuda::CUDAGraph {
   cudaGraphExec_t executable() const { return graph_exec_; }
 };
 
+// Leaves a graph where it is once CUDA has failed for good: nothing can be freed then, and some versions of LibTorch
+// would end the process over that.
+struct FreeCudaGraph {
+  void operator()(CudaGraph* graph) const;
+};
+using CudaGraphPointer = std::unique_ptr<CudaGraph, FreeCudaGraph>;
+
 using GraphMemory = decltype(std::declval<CudaGraph&>().pool());  // its name moves between versions
 
 // Records what `enqueue` puts on the current stream, which is not the default one; nothing runs. What it allocates
 // comes out of `memory`, another graph's pool(), or out of a pool of its own. What CUDA forbids during a recording is
 // forbidden to this thread only (before LibTorch 2.1 to all). Throws what `enqueue` or LibTorch throws; the stream is
 // then as it was before.
-std::unique_ptr<CudaGraph> CaptureGraph(GraphMemory memory, const std::function<void()>& enqueue);
+CudaGraphPointer CaptureGraph(GraphMemory memory, const std::function<void()>& enqueue);
 
 }  // namespace digit

@@ -148,7 +148,7 @@ class CudaEngine final : public InferenceEngine {
         cudaEventCreateWithFlags(&done_, cudaEventDisableTiming));  // its waiters spin: they are sooner there
   }
 
-  std::unique_ptr<CudaGraph> Capture(int images) {
+  CudaGraphPointer Capture(int images) {
     const std::lock_guard<std::mutex> lock(GraphsMutex());  // the warm-ups use those lists, too
     // cuDNN and cuBLAS choose algorithms and take their memory when they first see a size.
     constexpr int kWarmUps = 3;  // as PyTorch's documentation of graphs does
@@ -159,7 +159,7 @@ class CudaEngine final : public InferenceEngine {
     ForgetCublasWorkspaces();
     // One pool of memory for all: they run one after the other, and none reads what another has left.
     const GraphMemory memory = graphs_.empty() ? GraphMemory{0, 0} : graphs_.front()->pool();
-    std::unique_ptr<CudaGraph> graph = CaptureGraph(memory, [this, images] { Enqueue(images); });
+    CudaGraphPointer graph = CaptureGraph(memory, [this, images] { Enqueue(images); });
     ForgetCublasWorkspaces();
     return graph;
   }
@@ -211,7 +211,7 @@ class CudaEngine final : public InferenceEngine {
   torch::Tensor staging_, scores_;  // pinned, on the host
   torch::Tensor pixels_, pooled1_, pooled2_, logits_;
   cudaEvent_t done_ = nullptr;
-  std::vector<std::unique_ptr<CudaGraph>> graphs_;  // of 1, 2, 4, ... kMaxCudaBatch images
+  std::vector<CudaGraphPointer> graphs_;  // of 1, 2, 4, ... kMaxCudaBatch images
 };
 
 }  // namespace
