@@ -1,11 +1,22 @@
 #include "model/engine/torch/cuda_capture.h"
 
+#include <c10/cuda/CUDACachingAllocator.h>
 #include <cuda_runtime_api.h>
 #include <torch/version.h>
 
 #include <exception>
 
 namespace digit {
+
+void CudaGraph::EndAllocating() {
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 6)
+  try {
+    c10::cuda::CUDACachingAllocator::endAllocateToPool(capture_dev_, mempool_id_);
+  } catch (const std::exception&) {
+    // It has been told.
+  }
+#endif
+}
 
 void FreeCudaGraph::operator()(CudaGraph* graph) const {
   cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
@@ -21,18 +32,19 @@ CudaGraphPointer CaptureGraph(GraphMemory memory, const std::function<void()>& e
 #else
   graph->capture_begin(memory);
 #endif
+  std::exception_ptr thrown;
   try {
     enqueue();
   } catch (...) {
-    try {
-      graph->capture_end();  // else the stream would stay in this state for whoever gets it next
-    } catch (const std::exception&) {
-      // What came first says why. LibTorch's allocator may still know this graph.
-      static_cast<void>(graph.release());
-    }
-    throw;
+    thrown = std::current_exception();
   }
-  graph->capture_end();
+  try {
+    graph->capture_end();  // in any case: else the stream would stay in this state for whoever gets it next
+  } catch (...) {
+    graph.release()->EndAllocating();  // not freed, as LibTorch's lists may still know it
+    if (thrown == nullptr) throw;
+  }
+  if (thrown != nullptr) std::rethrow_exception(thrown);  // what came first says why
   return graph;
 }
 

@@ -12,6 +12,8 @@ namespace digit {
 struct CudaGraph : at::cuda::CUDAGraph {
   // To launch it and nothing else: replay() also sets random numbers that nobody draws.
   cudaGraphExec_t executable() const { return graph_exec_; }
+  // After capture_end() has failed: LibTorch before 2.12 does not tell its allocator then that the recording is over.
+  void EndAllocating();
 };
 
 // Leaves a graph where it is once CUDA has failed for good: nothing can be freed then, and some versions of LibTorch

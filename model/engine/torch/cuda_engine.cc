@@ -37,6 +37,48 @@ void ForgetCublasWorkspaces() {
 #endif
 }
 
+// A stream that no other engine has while this one lives: what one launches must not get into a graph that another is
+// recording, and LibTorch hands out its own 32 in turns. Streams stay when engines go, for the next ones: LibTorch
+// keeps freed memory for the stream that it was used on.
+class OwnStream {
+ public:
+  explicit OwnStream(c10::DeviceIndex device) : stream_(Take(device)) {}  // may throw
+  OwnStream(const OwnStream&) = delete;
+  ~OwnStream() {
+    const std::lock_guard<std::mutex> lock(GetUnused().mutex);
+    GetUnused().streams.push_back(stream_);
+  }
+  const c10::cuda::CUDAStream& get() const { return stream_; }
+
+ private:
+  struct Unused {
+    std::mutex mutex;
+    std::vector<c10::cuda::CUDAStream> streams;
+  };
+  static Unused& GetUnused() {
+    static Unused& unused = *new Unused;
+    return unused;
+  }
+  static c10::cuda::CUDAStream Take(c10::DeviceIndex device) {
+    std::vector<c10::cuda::CUDAStream>& streams = GetUnused().streams;
+    const std::lock_guard<std::mutex> lock(GetUnused().mutex);
+    const auto found = std::find_if(streams.begin(), streams.end(), [device](const c10::cuda::CUDAStream& stream) {
+      return stream.device_index() == device;
+    });
+    if (found != streams.end()) {
+      const c10::cuda::CUDAStream stream = *found;
+      streams.erase(found);
+      return stream;
+    }
+    const c10::cuda::CUDAGuard on_device(device);
+    cudaStream_t stream = nullptr;
+    C10_CUDA_CHECK(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+    return c10::cuda::getStreamFromExternal(stream, device);
+  }
+
+  const c10::cuda::CUDAStream stream_;
+};
+
 int PaddedChannels(int channels) { return (channels + kChannelGroup - 1) / kChannelGroup * kChannelGroup; }
 
 torch::Tensor HostTensor(absl::Span<const float> values, c10::IntArrayRef shape) {
@@ -65,7 +107,8 @@ class CudaEngine final : public InferenceEngine {
   CudaEngine(int index, Precision precision)
       : precision_(precision),
         device_(torch::kCUDA, static_cast<c10::DeviceIndex>(index)),
-        stream_(c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device_.index())) {}
+        own_stream_(device_.index()),
+        stream_(own_stream_.get()) {}
 
   ~CudaEngine() override {
     // Graphs must not be freed while they run. An error here was reported where it happened.
@@ -154,8 +197,8 @@ class CudaEngine final : public InferenceEngine {
     constexpr int kWarmUps = 3;  // as PyTorch's documentation of graphs does
     for (int i = 0; i < kWarmUps; ++i) Enqueue(images);
     C10_CUDA_CHECK(cudaStreamSynchronize(stream_.stream()));
-    // cuBLAS is to take its workspace from the graph's pool, and leave it there: the one of this stream may be freed
-    // with another engine, as streams are handed out in turns.
+    // cuBLAS is to take its workspace from the graph's pool, and leave it there: the one that LibTorch has for this
+    // stream is freed when another engine is made.
     ForgetCublasWorkspaces();
     // One pool of memory for all: they run one after the other, and none reads what another has left.
     const GraphMemory memory = graphs_.empty() ? GraphMemory{0, 0} : graphs_.front()->pool();
@@ -204,6 +247,7 @@ class CudaEngine final : public InferenceEngine {
 
   const Precision precision_;
   const torch::Device device_;
+  const OwnStream own_stream_;  // goes last: until then memory is freed on it
   const c10::cuda::CUDAStream stream_;
   int classes_ = 0, channels1_ = 0, channels2_ = 0, hidden_ = 0;  // all but classes_ padded
   torch::Tensor conv1_weight_, conv1_bias_, conv2_weight_, conv2_bias_;
