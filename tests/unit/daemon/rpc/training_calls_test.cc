@@ -84,7 +84,7 @@ TEST_F(TrainingCallsTest, AServerThatStopsDoesNotCancelTheTrainingOfACallerThatD
   // States of up to 4 kB, 300 kB in all: more than HTTP/2 sends to somebody who does not read.
   const TrainingJob running = WaitFor(1, [](const TrainingJob& job) { return job.epochs.size() == 150; });
   trainings_.EndWatches();
-  server_->Shutdown(std::chrono::system_clock::now());
+  server_->Shutdown(std::chrono::system_clock::time_point());  // its time has come
   EXPECT_FALSE(trainings_.Get(running.id)->cancelled);
   v1::TrainResponse response;
   while (unread->Read(&response)) {
