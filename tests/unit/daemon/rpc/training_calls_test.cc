@@ -55,7 +55,7 @@ TEST_F(TrainingCallsTest, ACallerMayLeaveWhileItsTrainingIsBeingAccepted) {
   std::promise<void> idle, looks, go_on;
   trainings_.Submit({}, [&](const absl::StatusOr<std::string>&) { idle.set_value(); });
   idle.get_future().wait();  // the thread that accepts has told of the last epoch
-  std::thread looker([&] {  // whoever looks holds up those who come to look
+  std::thread looker([&] {   // whoever looks holds up those who come to look
     const auto watch = trainings_.Watch(running.id, [&](const TrainingJob* job) {
       if (job == nullptr || job->has_ended()) return;
       looks.set_value();
