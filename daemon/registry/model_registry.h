@@ -201,8 +201,6 @@ class ModelRegistry {
   static absl::StatusOr<Read> Parse(absl::StatusOr<ModelFiles> files, Origin origin);
   absl::StatusOr<Read> ReadFolder(const std::string& name, int64_t version) const;
   absl::StatusOr<Read> ReadTrained(const std::string& name, int64_t version) const;
-  // The newest version that was trained here, if it is this one; else 0.
-  int64_t NewestTrained(const std::string& name, const std::string& identity) const;
   absl::StatusOr<Read> ReadNewest(const std::string& name, const std::string& path) const;
   absl::StatusOr<Read> ReadSaved(const std::string& name, const SavedVersion& version) const;
   void Keep(const std::string& name, const ModelHandle& model, std::shared_ptr<const ModelFiles> files)

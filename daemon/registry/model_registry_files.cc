@@ -25,13 +25,6 @@ absl::StatusOr<ModelRegistry::Read> ModelRegistry::ReadTrained(const std::string
   return Parse(store_->trained().Read(name, version), Origin::kTrained);
 }
 
-int64_t ModelRegistry::NewestTrained(const std::string& name, const std::string& identity) const {
-  const std::vector<int64_t> versions = store_->trained().Versions(name);
-  if (versions.empty()) return 0;
-  const absl::StatusOr<Read> newest = ReadTrained(name, versions.back());
-  return newest.ok() && newest->model.ok() && newest->model->identity == identity ? versions.back() : 0;
-}
-
 absl::StatusOr<ModelRegistry::Read> ModelRegistry::ReadNewest(const std::string& name, const std::string& path) const {
   if (!path.empty()) return Parse(ReadModelFiles(path), Origin::kFile);
   const std::vector<int64_t> versions = PolicyOf(name).Select(folders_.Versions(name));

@@ -282,17 +282,12 @@ absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::Publish(const std::string
   ASSIGN_OR_RETURN(Before before, Look(name));
   const std::string model_name = before.live->name;
   ASSIGN_OR_RETURN(const ModelFiles files, ReadModelFiles(path));
-  ASSIGN_OR_RETURN(const Model model, LoadModel(files));  // what is not sound is not stored
-  // The server that ended between this and the training's own record of it publishes once more at its next start.
-  if (model.identity == before.live->model->identity) return Reloaded{.live = before.live};
+  RETURN_IF_ERROR(LoadModel(files).status());  // what is not sound is not stored
   int64_t above = 0;
   if (!before.path.empty()) {
     for (const auto& [version, identity] : before.known) above = std::max(above, VersionNumber(version));
   }
-  int64_t number = NewestTrained(model_name, model.identity);
-  if (number == 0) {
-    ASSIGN_OR_RETURN(number, store_->AddTrained(model_name, above, files));
-  }
+  ASSIGN_OR_RETURN(const int64_t number, store_->AddTrained(model_name, above, files));
   const Entrance entrance{.force = promote == Promote::kAlways,
                           .candidate = promote == Promote::kNever,
                           .candidate_if_refused = promote == Promote::kIfBetter};

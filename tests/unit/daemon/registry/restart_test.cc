@@ -236,21 +236,6 @@ TEST_F(RestartTest, ARollbackMeanwhileDoesNotLoseWhatWasTrained) {
   EXPECT_EQ((*models_->Find("mnist", ""))->version, "1");
 }
 
-TEST_F(RestartTest, WhatIsPublishedTwiceHasOneVersion) {
-  const std::string trained = (folder_ / "trained.pt").string();
-  for (const Promote promote : {Promote::kNever, Promote::kIfBetter}) {
-    ASSERT_TRUE(WriteFileAtomically(trained, Shifted(promote == Promote::kNever ? 5 : 6)).ok());
-    const auto first = models_->Publish("mnist", trained, promote, kNow);
-    ASSERT_TRUE(first.ok()) << first.status();
-    Restart();  // before the training's own record was written
-    const auto again = models_->Publish("mnist", trained, promote, kNow);
-    ASSERT_TRUE(again.ok()) << again.status();
-    EXPECT_EQ(again->live->version, first->live->version);
-    EXPECT_EQ(again->candidate == nullptr, promote == Promote::kIfBetter);
-  }
-  EXPECT_FALSE(std::filesystem::exists(folder_ / "state/models/mnist/3"));
-}
-
 TEST_F(RestartTest, WhatIsNotSoundIsNotStored) {
   const std::string trained = (folder_ / "trained.pt").string();
   ASSERT_TRUE(WriteFileAtomically(trained, "no model").ok());
@@ -328,9 +313,7 @@ TEST_F(RestartTest, AFolderThatAnotherProcessUsesIsLeftAlone) {
   ASSERT_TRUE(other.Open().ok());
   Reload(1);  // goes live all the same
   EXPECT_FALSE(std::filesystem::exists(folder_ / "state/live.json"));
-  const std::string trained = (folder_ / "trained.pt").string();
-  ASSERT_TRUE(WriteFileAtomically(trained, Shifted(2)).ok());
-  const absl::Status status = models_->Publish("mnist", trained, Promote::kNever, kNow).status();
+  const absl::Status status = models_->Publish("mnist", path(), Promote::kNever, kNow).status();
   EXPECT_THAT(std::string(status.message()), HasSubstr("another digitd uses"));
 }
 
