@@ -117,7 +117,9 @@ TEST(ClientTest, ASlowServerIsDeadlineExceeded) {
     while (!context->IsCancelled()) std::this_thread::yield();
     return grpc::Status::OK;
   };
-  const absl::Status status = Connect(server.address(), absl::Milliseconds(200))->Recognize({}).status();
+  const std::unique_ptr<Client> client = Connect(server.address(), absl::Milliseconds(200));
+  while (!client->ListModels().ok()) continue;  // connected; that may take longer
+  const absl::Status status = client->Recognize({}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_EQ(std::string(status.message()), "no answer from " + server.address() + " within 200ms");
 }
