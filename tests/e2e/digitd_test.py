@@ -164,7 +164,7 @@ class Daemon:
 
 class StartTest(unittest.TestCase):
     def fails(self, code, pattern, *flags):
-        result = run(f"{BIN}/digitd", "--log-level", "error", *flags)
+        result = run(f"{BIN}/digitd", "--log-level", "error", "--listen", "127.0.0.1:0", *flags)
         self.assertEqual(result.returncode, code, result.stderr)
         self.assertRegex(result.stderr, pattern)
         self.assertEqual(result.stdout, "")
@@ -259,7 +259,7 @@ class RunTest(unittest.TestCase):
             watch.communicate(timeout=60)
 
     def test_a_stream_that_is_never_idle_is_answered_and_ended_within_the_drain_timeout(self):
-        with Daemon("--model", MODEL, "--drain-timeout", "6s", "--access-log") as daemon:
+        with Daemon("--model", MODEL, "--drain-timeout", "20s", "--access-log") as daemon:
             busy = python(BUSY_STREAM, daemon.address)
             self.assertEqual(busy.stdout.readline(), "open\n")
             self.assertEqual(daemon.stop(), 0)
