@@ -106,7 +106,8 @@ class RegistryTest : public ::testing::Test {
   std::vector<NamedTensor> tensors_;
   HookedEngines engines_;
   std::unique_ptr<Pool> pool_ = *Pool::Create({.max_batch_size = 4, .engines = &engines_});
-  const SimulatedClock ahead_{SteadyTime::InfiniteFuture()};  // the copies for a candidate never expire
+  // A century ahead of the pool's: the copies for a candidate never expire.
+  const SimulatedClock ahead_{SteadyTime(absl::Hours(24 * 365 * 100))};
   ModelRegistry registry_{ModelRegistry::Options{.pool = pool_.get(), .clock = &ahead_}};
   ModelHandle first_;
 };
