@@ -152,7 +152,8 @@ absl::Status BatchScheduler::Submit(Queue* queue, absl::Span<std::unique_ptr<Tas
     }
     may_help = HelpIsDue(*queue, now);
   }
-  if (may_help) help_due_.NotifyOne();  // which wakes the next one, if there is more
+  // One wakes the next one, if there is more; one that cannot run this model wakes nobody.
+  if (may_help) any_executor_will_do ? help_due_.NotifyOne() : help_due_.NotifyAll();
   if (any_executor_will_do && tasks.size() < num_executors) {
     for (size_t i = 0; i < tasks.size(); ++i) work_due_.NotifyOne();
   } else {
@@ -229,11 +230,11 @@ bool BatchScheduler::TakeBatch(int executor, Work* work) {
         clock_->WaitUntil(executors_[executor].helps ? &help_due_ : &work_due_, &mu_, next_due);
         now = clock_->Now();
       }
-      WakeForTheRest(now);
       if (!work->batch.tasks.empty()) {
         running_[executor] = {work->queue, work->batch.num_images, now,
                               now + work->queue->costs[executor].Predict(work->batch.num_images)};
       }
+      WakeForTheRest(now);  // after that: who helps does so while the others are busy
     }
     const QueueMetrics& metrics = work->queue->options.metrics;
     AnswerDead(work->batch, metrics);  // outside the lock: it calls out
@@ -328,8 +329,8 @@ bool BatchScheduler::OthersAreBusy(const Queue& queue) const {
 bool BatchScheduler::HelpIsDue(const Queue& queue, SteadyTime now) const {
   if (!any_helps_) return false;
   for (size_t i = 0; i < executors_.size(); ++i) {
-    // They are much alike: one answers for all.
-    if (executors_[i].helps && running_[i].queue == nullptr) return MayTake(static_cast<int>(i), queue, now) > 0;
+    const bool idle = executors_[i].helps && running_[i].queue == nullptr;
+    if (idle && MayTake(static_cast<int>(i), queue, now) > 0) return true;
   }
   return false;
 }
@@ -349,7 +350,7 @@ void BatchScheduler::WakeForTheRest(SteadyTime now) {
     may_help = may_help || HelpIsDue(*queue, now);
   }
   if (!any_waiting) return;
-  if (may_help) help_due_.NotifyOne();
+  if (may_help) any_executor_will_do ? help_due_.NotifyOne() : help_due_.NotifyAll();
   any_executor_will_do ? work_due_.NotifyOne() : work_due_.NotifyAll();
 }
 

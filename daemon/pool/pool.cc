@@ -296,8 +296,9 @@ void Pool::Repair(int executor, PlacedModel* placed, int attempt) {
   }
   placed->engines_[executor] = *std::move(engine);
   LogInfo("engine rebuilt", {{"executor", executor_names_[executor]}, {"model", placed->model_->path}});
-  scheduler_.SetUsable(placed->queue_.get(), executor, true);
+  // In this order: once it is usable it may fail again, and that must have the last word.
   if (placed->SetWorking(executor, true, "")) options_.on_serving_change();
+  scheduler_.SetUsable(placed->queue_.get(), executor, true);
 }
 
 absl::StatusOr<std::unique_ptr<InferenceEngine>> Pool::Rebuild(int executor, const Model& model, Precision precision) {

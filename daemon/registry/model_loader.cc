@@ -42,7 +42,10 @@ void ModelLoader::ReloadIfChanged(const std::string& name) {
       waiting_.erase(name);  // from here on a change may have come too late for this reload
     }
     const auto reloaded = ReloadNow(name, {.automatic = true});
-    if (!reloaded.ok()) LogWarn("model not reloaded", {{"model", name}, {"error", reloaded.status()}});
+    if (reloaded.ok()) return;
+    LogWarn("model not reloaded", {{"model", name}, {"error", reloaded.status()}});
+    // The change will not be seen again, and was compared with what is no longer live.
+    if (absl::IsAborted(reloaded.status())) ReloadIfChanged(name);
   });
 }
 
@@ -69,8 +72,8 @@ absl::StatusOr<ModelHandle> ModelLoader::Rollback(const std::string& name) {
 
 void ModelLoader::RollbackFailing(const PlacedModel& placed, const absl::Status& why) {
   if (!options_.registry->RollbackFailing(placed, why, options_.wall_time())) return;
+  options_.on_change();  // not later: what is live now may serve where the failing version did not
   thread_.Soon([this] {
-    options_.on_change();
     options_.registry->Save().IgnoreError();
     SaveAgainUnlessSaved();
   });

@@ -45,7 +45,8 @@ std::vector<int64_t> VersionFolders::Versions(const std::string& name) const {
   if (!entries.ok()) return versions;
   for (const std::string& entry : *entries) {
     const int64_t version = VersionNumber(entry);
-    if (version > 0 && std::filesystem::exists(PathOf(name, version))) versions.push_back(version);
+    std::error_code error;  // a folder that cannot be looked into yet is being published still
+    if (version > 0 && std::filesystem::exists(PathOf(name, version), error)) versions.push_back(version);
   }
   std::sort(versions.begin(), versions.end());
   return versions;

@@ -108,10 +108,12 @@ class TrainingReactor : public grpc::ServerWriteReactor<Response> {
   TrainingReactor(Trainings* trainings, bool cancels, const CallTimer& timer)
       : trainings_(trainings), cancels_(cancels), timer_(timer) {}
 
-  // Once; until then the call is open.
+  // Once; until then the call is open. On any thread: gRPC does not wait for it, so nothing may finish the call, and
+  // end this object, before its last step.
   void Begin(const absl::StatusOr<std::string>& id) {
     absl::Status status = id.status();
-    if (status.ok()) {
+    std::optional<uint64_t> watch;
+    if (id.ok()) {
       bool cancelled = false;
       {
         MutexLock lock(&mu_);
@@ -119,11 +121,16 @@ class TrainingReactor : public grpc::ServerWriteReactor<Response> {
         cancelled = cancelled_;
       }
       if (cancelled) CancelTraining(*id);
-      const absl::StatusOr<uint64_t> watch = trainings_->Watch(*id, [this](const TrainingJob* job) { Show(job); });
-      if (watch.ok()) return KeepWatch(*watch);
-      status = watch.status();
+      const absl::StatusOr<uint64_t> begun = trainings_->Watch(*id, [this](const TrainingJob* job) { Show(job); });
+      status = begun.status();
+      if (begun.ok()) watch = *begun;
     }
-    End(status);
+    {
+      MutexLock lock(&mu_);
+      watch_ = watch;
+      if (!status.ok() && !end_.has_value()) end_ = status;
+    }
+    GoOn(/*begins=*/true);
   }
 
   void OnWriteDone(bool ok) override {
@@ -139,11 +146,11 @@ class TrainingReactor : public grpc::ServerWriteReactor<Response> {
     {
       MutexLock lock(&mu_);
       cancelled_ = true;
-      id = id_;
+      if (!server_stops_) id = id_;  // it is the server that ends the call: the training goes on after its next start
+      if (!end_.has_value()) end_ = absl::CancelledError("the caller has gone");
     }
-    if (id.empty()) return;  // Begin() is still to come
-    CancelTraining(id);
-    End(absl::CancelledError("the caller has gone"));
+    if (!id.empty()) CancelTraining(id);  // else Begin() is still to come
+    GoOn();
   }
   void OnDone() override {
     std::optional<uint64_t> watch;
@@ -159,39 +166,28 @@ class TrainingReactor : public grpc::ServerWriteReactor<Response> {
   void CancelTraining(const std::string& id) {
     if (cancels_) trainings_->Cancel(id).IgnoreError();  // it may have ended meanwhile
   }
-  void KeepWatch(uint64_t watch) {
-    {
-      MutexLock lock(&mu_);
-      watch_ = watch;
-    }
-    GoOn();
-  }
   void Show(const TrainingJob* job) {
     {
       MutexLock lock(&mu_);
       if (job != nullptr) {
         latest_ = *job;
-      } else if (!end_.has_value()) {
-        end_ = absl::UnavailableError("the server is shutting down; the training goes on when it is back");
+      } else {
+        server_stops_ = true;
+        if (!end_.has_value()) {
+          end_ = absl::UnavailableError("the server is shutting down; the training goes on when it is back");
+        }
       }
-      if (!watch_.has_value()) return;  // KeepWatch() goes on
     }
     GoOn();
   }
-  void End(const absl::Status& status) {
-    {
-      MutexLock lock(&mu_);
-      if (!end_.has_value()) end_ = status;
-    }
-    GoOn();
-  }
-  // Writes what is new, or finishes the call.
-  void GoOn() {
+  // Writes what is new, or finishes the call; nothing until Begin() does so.
+  void GoOn(bool begins = false) {
     bool write = false;
     std::optional<absl::Status> finish;
     {
       MutexLock lock(&mu_);
-      if (writing_ || finished_) return;
+      begun_ = begun_ || begins;
+      if (!begun_ || writing_ || finished_) return;
       if (latest_.has_value() && !end_.has_value()) {
         response_.Clear();
         EncodeTraining(*latest_, response_.mutable_training());
@@ -220,7 +216,8 @@ class TrainingReactor : public grpc::ServerWriteReactor<Response> {
   std::optional<TrainingJob> latest_ ABSL_GUARDED_BY(mu_);  // not written yet
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mu_);    // finish with it
   bool writing_ ABSL_GUARDED_BY(mu_) = false, finished_ ABSL_GUARDED_BY(mu_) = false;
-  bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
+  bool begun_ ABSL_GUARDED_BY(mu_) = false, cancelled_ ABSL_GUARDED_BY(mu_) = false;
+  bool server_stops_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace

@@ -35,6 +35,7 @@ struct TrainingJob {
   std::vector<TrainingEvent> epochs;
   std::string version;
   bool promoted = false;
+  bool cancelled = false;  // somebody has asked for that; not kept
   std::string gate, error;
   absl::Time created = absl::InfinitePast(), began = absl::InfinitePast(), ended = absl::InfinitePast();
 

@@ -195,7 +195,8 @@ void Trainings::BeginNext() {
       waiting_.pop_front();
     }
     const std::string& id = job.id;
-    if (fs::exists(FolderOf(id) + "/trained.pt")) {  // the server ended between that and the version
+    std::error_code error;
+    if (fs::exists(FolderOf(id) + "/trained.pt", error)) {  // the server ended between that and the version
       Publish(id);
       return;
     }
@@ -282,12 +283,15 @@ void Trainings::EndRunning(const ChildProcess::Exit& exit) {
 }
 
 void Trainings::Publish(const std::string& id) {
-  publishing_ = id;
   TrainingRequest request;
+  bool cancelled = false;
   Change(id, true, [&](TrainingJob* job) {
-    job->state = TrainingJobState::kPublishing;
+    cancelled = job->cancelled;
+    if (!cancelled) job->state = TrainingJobState::kPublishing;
     request = job->request;
   });
+  if (cancelled) return Finish(id, TrainingJobState::kCancelled, "");
+  publishing_ = id;
   options_.publish(request.model, FolderOf(id) + "/trained.pt", request.promote,
                    [this, id](absl::StatusOr<Published> published) {
                      Call([this, id, published = std::move(published)] {
@@ -342,20 +346,20 @@ void Trainings::StopRunning() {
 }
 
 absl::Status Trainings::Cancel(const std::string& id) {
-  TrainingJob job;
   {
     MutexLock lock(&mu_);
     const auto found = jobs_.find(id);
     if (found == jobs_.end()) return NoTraining(id);
-    job = found->second;
+    TrainingJob& job = found->second;
+    if (job.has_ended() || job.state == TrainingJobState::kPublishing) {
+      return absl::FailedPreconditionError(absl::StrCat("training '", id, "' is ", NameOf(job.state), " already"));
+    }
+    job.cancelled = true;
     const auto waits = std::find(waiting_.begin(), waiting_.end(), id);
     if (waits != waiting_.end()) {
       waiting_.erase(waits);
       calls_.push_back([this, id] { Finish(id, TrainingJobState::kCancelled, ""); });
     }
-  }
-  if (job.has_ended() || job.state == TrainingJobState::kPublishing) {
-    return absl::FailedPreconditionError(absl::StrCat("training '", id, "' is ", NameOf(job.state), " already"));
   }
   Call([this, id] {
     if (!running_ || running_->id != id || running_->kill_at != SteadyTime::InfiniteFuture()) return;

@@ -1,9 +1,9 @@
 // The steps of a training as a CUDA graph: one launch a step in place of about a hundred. Compiled only where LibTorch
 // has CUDA.
-#include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
+#include "model/engine/torch/cuda_capture.h"
 #include "model/training/step_runner.h"
 
 namespace digit {
@@ -30,24 +30,19 @@ class CudaGraphRunner final : public StepRunner {
       step();
       return;
     }
-    if (graph_ == nullptr) Capture(step);
+    // No thread beside this one records or frees graphs, and none makes LibTorch forget the workspace of cuBLAS that
+    // the first steps have made on this stream, so that the graph may go on using it.
+    if (graph_ == nullptr) {
+      stream_.synchronize();
+      graph_ = CaptureGraph({0, 0}, step);
+    }
     graph_->replay();
   }
 
  private:
-  // Runs nothing on the device. What `step` allocates comes out of a pool that stays the graph's.
-  void Capture(const std::function<void()>& step) {
-    stream_.synchronize();
-    auto graph = std::make_unique<at::cuda::CUDAGraph>();
-    graph->capture_begin();
-    step();
-    graph->capture_end();
-    graph_ = std::move(graph);
-  }
-
   const c10::cuda::CUDAStream stream_;
   int eager_steps_ = 0;
-  std::unique_ptr<at::cuda::CUDAGraph> graph_;
+  CudaGraphPointer graph_;
 };
 
 }  // namespace

@@ -1,7 +1,5 @@
 #include "model/training/torch_trainer.h"
 
-#include <torch/cuda.h>
-
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -9,17 +7,13 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "model/engine/torch/guarded.h"
+#include "model/engine/torch/torch_device.h"
 #include "model/spec/model_spec.h"
 #include "model/training/step_runner.h"
 #include "model/training/torch_step.h"
 
 namespace digit {
 namespace {
-
-c10::Device TorchDevice(const Device& device) {
-  if (device.kind == Device::Kind::kCpu) return c10::Device(c10::kCPU);
-  return {c10::kCUDA, static_cast<c10::DeviceIndex>(device.index)};
-}
 
 std::unique_ptr<StepRunner> MakeRunner(const Device& device) {
 #ifdef DIGIT_TORCH_CUDA
@@ -39,25 +33,11 @@ absl::Status GuardedOn(const Device& device, const std::function<void()>& body) 
 
 }  // namespace
 
-absl::Status CheckTrainingDevice(const Device& device) {
-  if (device.kind == Device::Kind::kCpu) return absl::OkStatus();
-  const auto missing = [&device](auto... what) {
-    return absl::FailedPreconditionError(absl::StrCat("device ", device.ToString(), ": ", what...));
-  };
-#ifndef DIGIT_TORCH_CUDA
-  return missing(
-      "this program is built with a LibTorch for the CPU only, as Debian's is; training on a GPU needs a "
-      "LibTorch with CUDA");
-#else
-  if (!torch::cuda::is_available()) return missing("LibTorch finds no GPU: NVIDIA's driver or the card is missing");
-  const auto devices = static_cast<int>(torch::cuda::device_count());
-  if (device.index >= devices) return missing("this machine has ", devices, " CUDA devices, counted from 0");
-  return absl::OkStatus();
-#endif
-}
+absl::Status CheckTrainingDevice(const Device& device) { return FindTorchDevice(device).status(); }
 
 struct TorchTrainer::Impl {
   const Device device;
+  const c10::Device torch_device;
   const std::unique_ptr<StepRunner> runner;
   std::unique_ptr<TorchStep> step;
 
@@ -75,16 +55,16 @@ struct TorchTrainer::Impl {
 absl::StatusOr<std::unique_ptr<TorchTrainer>> TorchTrainer::Create(const Device& device, const Recipe& recipe,
                                                                    const LabeledImages& images,
                                                                    absl::Span<const uint8_t> non_digits) {
-  RETURN_IF_ERROR(CheckTrainingDevice(device));
+  ASSIGN_OR_RETURN(const c10::Device torch_device, FindTorchDevice(device));
   if (recipe.augmentation.warp_pixels != 0) {
     return absl::InvalidArgumentError(absl::StrCat("the recipe warps pictures by ", recipe.augmentation.warp_pixels,
                                                    " pixels, which training with LibTorch cannot; allowed is 0"));
   }
   std::unique_ptr<Impl> impl;
-  RETURN_IF_ERROR(GuardedOn(device, [&] { impl.reset(new Impl{device, MakeRunner(device), nullptr}); }));
+  RETURN_IF_ERROR(GuardedOn(device, [&] { impl.reset(new Impl{device, torch_device, MakeRunner(device), nullptr}); }));
   RETURN_IF_ERROR(impl->Do([&] {
     at::globalContext().setDeterministicCuDNN(true);
-    impl->step = std::make_unique<TorchStep>(recipe, images, non_digits, TorchDevice(device));
+    impl->step = std::make_unique<TorchStep>(recipe, images, non_digits, torch_device);
   }));
   return std::unique_ptr<TorchTrainer>(new TorchTrainer(std::move(impl)));
 }
@@ -118,7 +98,7 @@ absl::StatusOr<std::vector<float>> TorchTrainer::ComputeLogits(absl::Span<const 
   const auto images = static_cast<int64_t>(pixels.size() / kImagePixels);
   std::vector<float> logits(static_cast<size_t>(images) * kDigitCnnClasses);
   RETURN_IF_ERROR(impl_->Do([&] {
-    const c10::Device device = TorchDevice(impl_->device);
+    const c10::Device& device = impl_->torch_device;
     const auto upload = [&device](const auto* data, at::IntArrayRef shape, at::ScalarType type) {
       return at::from_blob(const_cast<void*>(static_cast<const void*>(data)), shape, at::TensorOptions().dtype(type))
           .to(device);

@@ -25,8 +25,7 @@
 
 namespace digit {
 
-// FAILED_PRECONDITION names the device and what is missing for it: a LibTorch with CUDA, the driver, that many GPUs.
-// The CPU is always there.
+// FAILED_PRECONDITION names the device and what is missing for it, as FindTorchDevice() does.
 absl::Status CheckTrainingDevice(const Device& device);
 
 class TorchTrainer {

@@ -36,6 +36,17 @@ class Digitd:
                 break
         assert self.server, "digitd said no address"
 
+    def images(self):
+        stats = subprocess.run([DIGITCTL, "--server", self.server, "model", "stats", "-o", "json"],
+                               capture_output=True, text=True, check=True)
+        return int(json.loads(stats.stdout)["versions"][0]["answers"]["images"])
+
+    def wait_for_load(self):
+        """Until it has answered more; the test's time limit is the bound."""
+        before = self.images()
+        while self.images() == before:
+            pass
+
     def end(self, how=signal.SIGTERM):
         self.process.send_signal(how)
         self.process.communicate(timeout=60)
@@ -156,6 +167,7 @@ class BenchTest(unittest.TestCase):
         with subprocess.Popen([DIGITCTL, "bench", "--server", digitd.server, *ENDLESS, *args, "-o", "csv"],
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             header = process.stdout.readline()  # the load starts after it
+            digitd.wait_for_load()
             killer = threading.Timer(1, digitd.end, [signal.SIGKILL])
             killer.start()
             out, err = process.communicate(timeout=60)
@@ -181,6 +193,7 @@ class BenchTest(unittest.TestCase):
             for line in process.stdout:  # the load starts after the table's header
                 if "us/image" in line:
                     break
+            self.digitd.wait_for_load()
             threading.Timer(1, process.send_signal, [signal.SIGINT]).start()
             out, _ = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 1)

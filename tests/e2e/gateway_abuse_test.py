@@ -2,6 +2,7 @@
 import base64
 import random
 import socket
+import time
 import unittest
 
 from digitd_test import MODEL, Daemon
@@ -35,7 +36,11 @@ class AbuseTest(unittest.TestCase):
     def refused(self, data, status, words=""):
         """One problem, and then the end: nothing that follows is looked at."""
         with self.gateway.connect() as connection:
-            connection.send(data)
+            begun = time.monotonic()
+            try:
+                connection.send(data)
+            except ConnectionError:  # the gateway waits two seconds for whoever goes on sending
+                self.assertGreaterEqual(time.monotonic() - begun, 2)
             answer = connection.answer()
             problem(self, answer, status, words)
             self.assertTrue(answer.closed, data[:200])

@@ -5,6 +5,9 @@ import signal
 import tempfile
 import unittest
 import urllib.request
+from concurrent import futures
+
+import grpc
 
 from digitd_test import MODEL, Daemon
 from gateway import IMAGES, Gateway, freeze, problem, request
@@ -81,6 +84,17 @@ class VersionsTest(ServedModelTest):
         problem(self, self.change("promote", {"version": "none"}), 404, "no version 'none'")
         problem(self, self.change("promote", {"versoin": "x"}), 400, "versoin")
         self.assertEqual(self.done("promote", {"force": True})["model"]["versions"][0]["version"], candidate["version"])
+
+
+class CutFeed(grpc.GenericRpcHandler):
+    """A daemon behind a proxy that cuts its streams: one state of a training, and DEADLINE_EXCEEDED."""
+
+    def service(self, call):
+        def watch(_, context):
+            yield bytes.fromhex("0a00")  # WatchTrainingResponse{training {}}
+            context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "stream timeout")
+
+        return grpc.unary_stream_rpc_method_handler(watch) if call.method.endswith("/WatchTraining") else None
 
 
 class TrainingsTest(unittest.TestCase):
@@ -231,6 +245,16 @@ class TrainingsTest(unittest.TestCase):
                 daemon.process.kill()
                 rest = connection.read.read()
         self.assertRegex(rest, rb'event: problem\ndata: {.*"status":503,')
+
+    def test_events_that_a_proxy_cuts_say_so(self):
+        server = grpc.server(futures.ThreadPoolExecutor(1), handlers=[CutFeed()])
+        self.addCleanup(server.stop, None)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        with Gateway(f"127.0.0.1:{port}") as gateway, gateway.connect() as connection:
+            self.watch(connection, "1")
+            self.event(connection)
+            self.assertRegex(connection.read.read(), rb'^[0-9a-f]+\r\nevent: problem\ndata: {.*"status":503,')
 
     def test_what_cannot_be_trained_or_is_not_there_says_why(self):
         for asked, status, words in [({"data_set": "letters"}, 404, "letters"), ({"data_set": "../x"}, 400, "data_set"),

@@ -16,7 +16,7 @@ import urllib.error
 import urllib.request
 import zipfile
 
-from digitd_test import BIN, DEAF_STREAM, MODEL, Daemon, python, run
+from digitd_test import BIN, DEAF_STREAM, LARGE_ANSWER, MODEL, Daemon, python, run
 from prometheus_text import describe, lint, parse
 
 GOLDEN = "tests/data/metrics.golden"
@@ -264,16 +264,15 @@ class ServingTest(unittest.TestCase):
                 refused.exception.close()
 
     def test_a_drain_can_be_watched(self):
-        with MeasuredDaemon("--model", MODEL, "--drain-timeout", "3s") as daemon:
-            deaf = python(DEAF_STREAM, daemon.address)  # holds the drain up to its timeout
-            self.assertEqual(deaf.stdout.readline(), "open\n")
+        with MeasuredDaemon("--model", MODEL, "--drain-timeout", "1h", "--access-log") as daemon:
+            deaf = python(DEAF_STREAM, daemon.address)  # holds the drain up as long as it lives
+            daemon.wait_for_log(LARGE_ANSWER)
             daemon.process.send_signal(signal.SIGTERM)
             daemon.wait_for_log(" draining ")
             self.assertEqual(scrape(daemon)["digit_stream_open"].series(""), 1)
-            daemon.wait()
-            self.assertEqual(daemon.process.returncode, 0)
             deaf.kill()
             deaf.communicate(timeout=60)
+            self.assertEqual(daemon.wait(), 0)
 
     def test_silent_connections_neither_hold_up_a_stop_nor_others(self):
         with MeasuredDaemon("--model", MODEL) as daemon:

@@ -3,7 +3,7 @@
 //   gpu_benchmark MODEL.pt --kernels      one batch of some sizes, for a profiler that starts when told to
 // Everything takes turns in one run, all pictures are generated digits, host to host: bytes in, scores out. Prints
 // tables of medians over the rounds in Markdown.
-#include <cuda_profiler_api.h>
+#include <cuda_runtime_api.h>
 
 #include <algorithm>
 #include <atomic>
@@ -22,6 +22,10 @@
 #include "model/engine/engine_factory.h"
 #include "tests/gpu/eager_network.h"
 #include "tests/gpu/task_of_pixels.h"
+
+// Of CUDA's runtime; its header for them is a package of its own, which may be missing.
+extern "C" cudaError_t cudaProfilerStart();
+extern "C" cudaError_t cudaProfilerStop();
 
 namespace digit {
 namespace {
@@ -206,6 +210,7 @@ int Run(const std::string& path, int rounds, double seconds) {
 }  // namespace digit
 
 int main(int argc, char** argv) {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);  // what was measured stays, whatever comes later
   CLI::App app("Measures a GPU: our engines against plain LibTorch");
   std::string path;
   int rounds = 3;

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <future>
 #include <set>
 #include <thread>
 
@@ -25,19 +24,6 @@ class GpuPoolTest : public ::testing::Test {
     EXPECT_TRUE(placed.ok()) << placed.status();
     return placed.ok() ? *placed : nullptr;
   }
-  static absl::StatusOr<std::vector<float>> Run(const std::shared_ptr<PlacedModel>& placed,
-                                                absl::Span<const uint8_t> pixels, std::string* executor) {
-    std::promise<absl::StatusOr<std::vector<float>>> promise;
-    std::unique_ptr<Task> task = std::make_unique<TaskOfPixels>(
-        pixels, [&](const absl::Status& status, absl::Span<const float> scores, const BatchReport& report) {
-          *executor = std::string(report.executor);
-          if (!status.ok()) return promise.set_value(status);
-          promise.set_value(std::vector<float>(scores.begin(), scores.end()));
-        });
-    const absl::Status submitted = placed->Submit(absl::MakeSpan(&task, 1));
-    if (!submitted.ok()) return submitted;
-    return promise.get_future().get();
-  }
   // 8 callers of 1 to 20 images for `models` in turn until *stop; counts answers that are not the CPU engine's.
   void CallUntil(const std::atomic<bool>* stop, const std::function<std::shared_ptr<PlacedModel>(uint32_t*)>& live) {
     std::vector<std::thread> threads;
@@ -48,7 +34,7 @@ class GpuPoolTest : public ::testing::Test {
         for (int i = 0; !*stop || i == 0; ++i) {
           uint32_t seed = 0;
           const std::shared_ptr<PlacedModel> placed = live(&seed);
-          const auto got = Run(placed, pixels, &executor);
+          const auto got = Ask(*placed, pixels, &executor);
           ASSERT_TRUE(got.ok()) << got.status();
           const std::unique_ptr<InferenceEngine> cpu = *CpuEngine::Create(RandomModel(seed));
           std::vector<float> want(got->size());

@@ -44,7 +44,7 @@ def main():
     print(f"torch {torch.__version__}, {torch.cuda.get_device_name()}")
     print("| batch | Python, eager fp32 (no TF32 in products) | torch.compile |\n|---|---|---|")
     with torch.inference_mode():
-        for batch in (1, 256, 1024):
+        for batch in (1, 64, 256, 1024):
             torch._dynamo.reset()
             rates = []
             for network in (net, torch.compile(net, mode="reduce-overhead", dynamic=False)):

@@ -1,11 +1,17 @@
-// A task of pixels in memory, for pools under test and under measurement.
+// Tasks of pixels in memory, for pools under test and under measurement.
 #pragma once
 
 #include <cstring>
 #include <functional>
+#include <future>
+#include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/status/statusor.h"
 #include "daemon/pool/inference_task.h"
+#include "daemon/pool/placed_model.h"
 #include "model/spec/model_spec.h"
 
 namespace digit {
@@ -29,5 +35,20 @@ class TaskOfPixels final : public InferenceTask {
   const absl::Span<const uint8_t> pixels_;
   const Done done_;
 };
+
+// The scores of `pixels`; `*executor`: who computed them, empty when nobody did. Blocks.
+inline absl::StatusOr<std::vector<float>> Ask(PlacedModel& placed, absl::Span<const uint8_t> pixels,
+                                              std::string* executor) {
+  std::promise<absl::StatusOr<std::vector<float>>> promise;
+  std::unique_ptr<Task> task = std::make_unique<TaskOfPixels>(
+      pixels, [&](const absl::Status& status, absl::Span<const float> scores, const BatchReport& report) {
+        *executor = std::string(report.executor);
+        if (!status.ok()) return promise.set_value(status);
+        promise.set_value(std::vector<float>(scores.begin(), scores.end()));
+      });
+  const absl::Status submitted = placed.Submit(absl::MakeSpan(&task, 1));
+  if (!submitted.ok()) return submitted;
+  return promise.get_future().get();
+}
 
 }  // namespace digit

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <climits>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -35,11 +36,13 @@ struct Outcome {
   std::string text;    // stdout and stderr
 };
 
-// Runs digit-train; once its output contains `cue`, calls `on_cue` with its process id.
+// Runs digit-train; once its output contains `cue`, calls `on_cue` with its process id. The pipe holds one write: who
+// writes is then at most one line ahead of what was read, however late this process gets to it.
 Outcome RunDigitTrain(const std::vector<std::string>& arguments, const std::string& cue = "",
                       const std::function<void(pid_t)>& on_cue = nullptr) {
   int pipe_fds[2];
-  EXPECT_EQ(::pipe2(pipe_fds, O_CLOEXEC), 0);
+  EXPECT_EQ(::pipe2(pipe_fds, O_CLOEXEC | O_DIRECT), 0);
+  EXPECT_GT(::fcntl(pipe_fds[1], F_SETPIPE_SZ, 1), 0);  // rounded up to a page, the least
   const std::string program = absl::StrCat(std::getenv("DIGIT_BIN_DIR"), "/digit-train");
   std::vector<char*> argv = {const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
@@ -53,7 +56,7 @@ Outcome RunDigitTrain(const std::vector<std::string>& arguments, const std::stri
   }
   ::close(pipe_fds[1]);
   Outcome outcome;
-  char buffer[4096];
+  char buffer[PIPE_BUF];
   bool sent = cue.empty();
   for (ssize_t n; (n = ::read(pipe_fds[0], buffer, sizeof(buffer))) > 0;) {
     outcome.text.append(buffer, static_cast<size_t>(n));

@@ -22,11 +22,12 @@ void AddTimes(const v1::Timing& timing, absl::Duration latency, ServerTimes* tim
 
 }  // namespace
 
-void Recorder::Sent(const Ticket& ticket, Steady::time_point now) {
-  if (!Counts(ticket)) return;
+void Recorder::Sent(Ticket* ticket, Steady::time_point now) {
+  ticket->counted = ticket->due.time_since_epoch().count() >= count_from_;
+  if (!ticket->counted) return;
   MutexLock lock(&mu_);
   ++counts_.sent;
-  counts_.send_delay.Add(Since(ticket.due, now));
+  counts_.send_delay.Add(Since(ticket->due, now));
 }
 
 void Recorder::Answered(const Ticket& ticket, const v1::RecognizeResponse& response, Steady::time_point now) {
@@ -35,7 +36,7 @@ void Recorder::Answered(const Ticket& ticket, const v1::RecognizeResponse& respo
   MutexLock lock(&mu_);
   counts_.images += messages_.images_per_message();
   if (checked.wrong) AddWrong(checked.message);  // also before counting began: there is no excuse for it
-  if (!Counts(ticket)) return;
+  if (!ticket.counted) return;
   const absl::Duration latency = Since(ticket.due, now);
   ++counts_.answers;
   counts_.latency.Add(latency);
@@ -45,7 +46,7 @@ void Recorder::Answered(const Ticket& ticket, const v1::RecognizeResponse& respo
 }
 
 void Recorder::Failed(const Ticket& ticket, int code, const std::string& message, Steady::time_point now) {
-  if (!Counts(ticket)) return;
+  if (!ticket.counted) return;
   MutexLock lock(&mu_);
   ++counts_.errors;
   ++counts_.errors_by_code[code];

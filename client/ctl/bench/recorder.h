@@ -22,6 +22,7 @@ struct Ticket {
   int message = 0;
   bool timed = false;  // asks for the server's own times
   Steady::time_point due;
+  bool counted = false;  // Sent() says so, once: a request is counted with its answer or not at all
 };
 
 // Thread-safe: the lanes' threads record, the measuring thread takes.
@@ -33,7 +34,7 @@ class Recorder {
   // Requests that are due from `start` on are counted; before the first call, none.
   void CountFrom(Steady::time_point start) { count_from_ = start.time_since_epoch().count(); }
 
-  void Sent(const Ticket& ticket, Steady::time_point now);
+  void Sent(Ticket* ticket, Steady::time_point now);
   void Answered(const Ticket& ticket, const v1::RecognizeResponse& response, Steady::time_point now);
   void Failed(const Ticket& ticket, int code, const std::string& message, Steady::time_point now = Steady::now());
   // An answer that belongs to no request, or to another one.
@@ -43,7 +44,6 @@ class Recorder {
   BenchCounts Take();
 
  private:
-  bool Counts(const Ticket& ticket) const { return ticket.due.time_since_epoch().count() >= count_from_; }
   void AddWrong(const std::string& what) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const MessageSet& messages_;

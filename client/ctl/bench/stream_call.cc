@@ -38,8 +38,8 @@ void StreamCall::OpenLocked() {
 void StreamCall::Send(const Ticket& ticket) {
   MutexLock lock(&mu_);
   ++*outstanding_;
-  options_.recorder->Sent(ticket, Steady::now());
   waiting_.push_back(ticket);
+  options_.recorder->Sent(&waiting_.back(), Steady::now());
   WriteNext();
 }
 
@@ -47,7 +47,7 @@ void StreamCall::AddNext() {
   const Steady::time_point now = Steady::now();
   waiting_.push_back(options_.tickets->Next(now));
   ++*outstanding_;
-  options_.recorder->Sent(waiting_.back(), now);
+  options_.recorder->Sent(&waiting_.back(), now);
 }
 
 void StreamCall::WriteNext() {

@@ -98,7 +98,7 @@ class UnaryLane : public Lane {
     call->ticket = ticket;
     call->context.emplace();
     call->context->set_deadline(std::chrono::system_clock::now() + absl::ToChronoMicroseconds(options_.timeout));
-    options_.recorder->Sent(ticket, Steady::now());
+    options_.recorder->Sent(&call->ticket, Steady::now());
     call->reader = call->stub->PrepareUnaryCall(&*call->context, kMethod,
                                                 options_.messages->Unary(ticket.message, ticket.timed), &queue_);
     call->reader->StartCall();

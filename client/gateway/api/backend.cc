@@ -108,6 +108,10 @@ class Feed final : public Backend::TrainingFeed, public grpc::ClientReadReactor<
         }
         if (state_->ended || late) {
           *status = state_->ended ? state_->status : PlainStatus(TooLate(), timeout_, true);
+          // With patience that code says that there may be more; a call that somebody between has cut has no more.
+          if (state_->ended && patience < absl::InfiniteDuration() && absl::IsDeadlineExceeded(*status)) {
+            *status = absl::UnavailableError(status->message());
+          }
           co_return std::nullopt;
         }
         state_->wake.expires_at(due);

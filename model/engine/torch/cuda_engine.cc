@@ -1,7 +1,6 @@
 #include "model/engine/torch/cuda_engine.h"
 
 #include <ATen/cuda/CUDAContext.h>
-#include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <cuda_fp16.h>
@@ -18,19 +17,13 @@
 #include "base/check.h"
 #include "base/status.h"
 #include "model/engine/digit_cnn.h"
+#include "model/engine/torch/cuda_capture.h"
 #include "model/engine/torch/cuda_kernel_math.h"
 #include "model/engine/torch/cuda_kernels.h"
 #include "model/engine/torch/guarded.h"
 
 namespace digit {
 namespace {
-
-using MemoryPool = decltype(std::declval<at::cuda::CUDAGraph&>().pool());  // its name moves between versions
-
-// With its executable graph, to launch that and nothing else: replay() also sets random numbers that nobody draws.
-struct Graph : at::cuda::CUDAGraph {
-  cudaGraphExec_t executable() const { return graph_exec_; }
-};
 
 // LibTorch keeps lists of all graphs and of cuBLAS's workspaces, and before 2.13 no lock on them.
 std::mutex& GraphsMutex() {
@@ -43,6 +36,48 @@ void ForgetCublasWorkspaces() {
   at::cuda::clearCublasWorkspaces();
 #endif
 }
+
+// A stream that no other engine has while this one lives: what one launches must not get into a graph that another is
+// recording, and LibTorch hands out its own 32 in turns. Streams stay when engines go, for the next ones: LibTorch
+// keeps freed memory for the stream that it was used on.
+class OwnStream {
+ public:
+  explicit OwnStream(c10::DeviceIndex device) : stream_(Take(device)) {}  // may throw
+  OwnStream(const OwnStream&) = delete;
+  ~OwnStream() {
+    const std::lock_guard<std::mutex> lock(GetUnused().mutex);
+    GetUnused().streams.push_back(stream_);
+  }
+  const c10::cuda::CUDAStream& get() const { return stream_; }
+
+ private:
+  struct Unused {
+    std::mutex mutex;
+    std::vector<c10::cuda::CUDAStream> streams;
+  };
+  static Unused& GetUnused() {
+    static Unused& unused = *new Unused;
+    return unused;
+  }
+  static c10::cuda::CUDAStream Take(c10::DeviceIndex device) {
+    std::vector<c10::cuda::CUDAStream>& streams = GetUnused().streams;
+    const std::lock_guard<std::mutex> lock(GetUnused().mutex);
+    const auto found = std::find_if(streams.begin(), streams.end(), [device](const c10::cuda::CUDAStream& stream) {
+      return stream.device_index() == device;
+    });
+    if (found != streams.end()) {
+      const c10::cuda::CUDAStream stream = *found;
+      streams.erase(found);
+      return stream;
+    }
+    const c10::cuda::CUDAGuard on_device(device);
+    cudaStream_t stream = nullptr;
+    C10_CUDA_CHECK(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+    return c10::cuda::getStreamFromExternal(stream, device);
+  }
+
+  const c10::cuda::CUDAStream stream_;
+};
 
 int PaddedChannels(int channels) { return (channels + kChannelGroup - 1) / kChannelGroup * kChannelGroup; }
 
@@ -72,7 +107,8 @@ class CudaEngine final : public InferenceEngine {
   CudaEngine(int index, Precision precision)
       : precision_(precision),
         device_(torch::kCUDA, static_cast<c10::DeviceIndex>(index)),
-        stream_(c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device_.index())) {}
+        own_stream_(device_.index()),
+        stream_(own_stream_.get()) {}
 
   ~CudaEngine() override {
     // Graphs must not be freed while they run. An error here was reported where it happened.
@@ -155,35 +191,18 @@ class CudaEngine final : public InferenceEngine {
         cudaEventCreateWithFlags(&done_, cudaEventDisableTiming));  // its waiters spin: they are sooner there
   }
 
-  std::unique_ptr<Graph> Capture(int images) {
+  CudaGraphPointer Capture(int images) {
+    const std::lock_guard<std::mutex> lock(GraphsMutex());  // the warm-ups use those lists, too
     // cuDNN and cuBLAS choose algorithms and take their memory when they first see a size.
     constexpr int kWarmUps = 3;  // as PyTorch's documentation of graphs does
     for (int i = 0; i < kWarmUps; ++i) Enqueue(images);
     C10_CUDA_CHECK(cudaStreamSynchronize(stream_.stream()));
-    const std::lock_guard<std::mutex> lock(GraphsMutex());
-    auto graph = std::make_unique<Graph>();
-    // cuBLAS is to take its workspace from the graph's pool, and leave it there: the one of this stream may be freed
-    // with another engine, as streams are handed out in turns.
+    // cuBLAS is to take its workspace from the graph's pool, and leave it there: the one that LibTorch has for this
+    // stream is freed when another engine is made.
     ForgetCublasWorkspaces();
     // One pool of memory for all: they run one after the other, and none reads what another has left.
-    const MemoryPool pool = graphs_.empty() ? MemoryPool{0, 0} : graphs_.front()->pool();
-#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 1)
-    // What a capture does not allow is forbidden to this thread only: others serve meanwhile.
-    graph->capture_begin(pool, cudaStreamCaptureModeThreadLocal);
-#else
-    graph->capture_begin(pool);  // a model must not be loaded while another one serves
-#endif
-    try {
-      Enqueue(images);
-    } catch (...) {
-      try {
-        graph->capture_end();  // else the stream would stay in this state for whoever gets it next
-      } catch (const std::exception&) {
-        // What comes first says why.
-      }
-      throw;
-    }
-    graph->capture_end();
+    const GraphMemory memory = graphs_.empty() ? GraphMemory{0, 0} : graphs_.front()->pool();
+    CudaGraphPointer graph = CaptureGraph(memory, [this, images] { Enqueue(images); });
     ForgetCublasWorkspaces();
     return graph;
   }
@@ -219,7 +238,7 @@ class CudaEngine final : public InferenceEngine {
       std::memcpy(staging_.data_ptr<uint8_t>(), pixels.data(), pixels.size());
     }
     const c10::cuda::CUDAStreamGuard on_stream(stream_);
-    const Graph& graph = *graphs_[GraphOf(static_cast<int64_t>(pixels.size() / kImagePixels))];
+    const CudaGraph& graph = *graphs_[GraphOf(static_cast<int64_t>(pixels.size() / kImagePixels))];
     C10_CUDA_CHECK(cudaGraphLaunch(graph.executable(), stream_.stream()));
     C10_CUDA_CHECK(cudaEventRecord(done_, stream_.stream()));
     C10_CUDA_CHECK(cudaEventSynchronize(done_));
@@ -228,6 +247,7 @@ class CudaEngine final : public InferenceEngine {
 
   const Precision precision_;
   const torch::Device device_;
+  const OwnStream own_stream_;  // goes last: until then memory is freed on it
   const c10::cuda::CUDAStream stream_;
   int classes_ = 0, channels1_ = 0, channels2_ = 0, hidden_ = 0;  // all but classes_ padded
   torch::Tensor conv1_weight_, conv1_bias_, conv2_weight_, conv2_bias_;
@@ -235,7 +255,7 @@ class CudaEngine final : public InferenceEngine {
   torch::Tensor staging_, scores_;  // pinned, on the host
   torch::Tensor pixels_, pooled1_, pooled2_, logits_;
   cudaEvent_t done_ = nullptr;
-  std::vector<std::unique_ptr<Graph>> graphs_;  // of 1, 2, 4, ... kMaxCudaBatch images
+  std::vector<CudaGraphPointer> graphs_;  // of 1, 2, 4, ... kMaxCudaBatch images
 };
 
 }  // namespace

@@ -45,11 +45,11 @@ __global__ void __launch_bounds__(kThreads)
   float largest[kChannelGroup];
 #pragma unroll
   for (int which = 0; which < 4; ++which) {
-    const ChannelGroup<Real> group =
+    const ChannelGroup<Real> loaded =
         LoadGroup(input + Pool2Input(in_image / kPool2Side, in_image % kPool2Side, which, channels));
 #pragma unroll
     for (int c = 0; c < kChannelGroup; ++c) {
-      const float value = static_cast<float>(group.values[c]);
+      const float value = static_cast<float>(loaded.values[c]);
       largest[c] = which == 0 ? value : Bigger(largest[c], value);
     }
   }

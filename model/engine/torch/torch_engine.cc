@@ -21,6 +21,7 @@
 #include "model/engine/torch/cuda_engine.h"
 #endif
 #include "model/engine/torch/guarded.h"
+#include "model/engine/torch/torch_device.h"
 
 namespace digit {
 namespace {
@@ -63,22 +64,6 @@ torch::jit::Module BuildDigitCnn(const std::vector<NamedTensor>& tensors) {
   }
   module.define(kDigitCnnSource);
   return module;
-}
-
-absl::StatusOr<torch::Device> FindDevice(const Device& device) {
-  if (device.kind == Device::Kind::kCpu) return torch::Device(torch::kCPU);
-  if (!torch::cuda::is_available()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "device ", device.ToString(),
-        ": LibTorch finds no CUDA (Debian package libtorch1.13 is for the CPU only; a CUDA build of LibTorch and "
-        "NVIDIA's driver are needed)"));
-  }
-  const int devices = static_cast<int>(torch::cuda::device_count());
-  if (device.index >= devices) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("device ", device.ToString(), ": this machine has ", devices, " CUDA devices, counted from 0"));
-  }
-  return torch::Device(torch::kCUDA, static_cast<c10::DeviceIndex>(device.index));
 }
 
 // What LibTorch keeps per thread; for every call into it, made by whichever thread owns the engine now.
@@ -125,7 +110,7 @@ class TorchEngine final : public InferenceEngine {
 
   absl::Status Load(const Model& model, const Device& device) {
     const ThreadScope scope;
-    ASSIGN_OR_RETURN(device_, FindDevice(device));
+    ASSIGN_OR_RETURN(device_, FindTorchDevice(device));
     module_ = model.is_digit_cnn
                   ? BuildDigitCnn(model.file.tensors)
                   : torch::jit::load(std::make_shared<BytesReader>(absl::string_view(model.bytes)), device_);
@@ -209,7 +194,7 @@ class TorchEngineFactory final : public EngineFactory {
     ForbidShortcuts();
 #ifdef DIGIT_TORCH_CUDA
     if (model.is_digit_cnn && device.kind == Device::Kind::kCuda) {
-      RETURN_IF_ERROR(FindDevice(device).status());
+      RETURN_IF_ERROR(FindTorchDevice(device).status());
       return NamingModel(model, CreateCudaEngine(model, device.index, precision));
     }
 #endif

@@ -241,8 +241,12 @@ TEST_F(RecognizeStreamTest, ASilentServerIsDeadlineExceeded) {
     while (!context->IsCancelled()) std::this_thread::yield();
     return grpc::Status::OK;
   };
-  const absl::Status status = Run({}, absl::Milliseconds(200));
-  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
+  absl::Status status;
+  while (answers_.empty()) {  // once more when connecting and the first answer took longer than the timeout
+    pulled_ = 0;
+    status = Run({}, absl::Milliseconds(200));
+    ASSERT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
+  }
   EXPECT_EQ(std::string(status.message()), "no answer from " + server_.address() + " within 200ms");
   EXPECT_THAT(answers_, ElementsAre("0"));
 }
@@ -273,7 +277,7 @@ TEST_F(RecognizeStreamTest, AnswersToWhatWasNotAskedAreIgnored) {
 }
 
 TEST(RecognizeStreamUnreachableTest, IsExplained) {
-  const std::string nobody = FakeServer().address();
+  const std::string nobody = "127.0.0.1:1";  // a port that nobody is given who asks for any
   auto client = *Client::Create({.server = nobody});
   const absl::Status status = client->RecognizeStream([] { return v1::RecognizeRequest(); }, [](auto) { return true; });
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);

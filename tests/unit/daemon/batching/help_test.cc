@@ -95,6 +95,17 @@ TEST_F(HelpTest, ACpuThatWaitsIsWokenWhenHelpIsDue) {
   EXPECT_THAT(cpu, ElementsAre(2));
 }
 
+TEST_F(HelpTest, ACpuThatWaitsIsWokenWhenABurstIsTooLargeForTheGpusBatch) {
+  std::vector<int> cpu;
+  std::thread thread = TakeAllByCpu(&cpu);
+  for (int id = 1; id <= 70; ++id) Submit(id);  // while the GPU is idle: no help is due
+  EXPECT_EQ(Take(0).size(), 64u);
+  while (scheduler_.num_queued_images() > 0) std::this_thread::yield();  // the GPU is at its batch all the time
+  scheduler_.Shutdown();
+  thread.join();
+  EXPECT_THAT(cpu, ElementsAre(65, 66, 67, 68, 69, 70));
+}
+
 TEST_F(HelpTest, WithoutAGpuTheCpuTakesEverything) {
   scheduler_.SetUsable(queue_.get(), 0, false);
   Submit(1, 64);

@@ -72,6 +72,7 @@ TEST_F(ModelMetricsTest, TheVersionsOfAModelTogetherApartFromOtherModels) {
 
 TEST_F(ModelMetricsTest, BatchesThatFailAndWhatNoEngineIsLeftFor) {
   engines_.control().FailNext(1);
+  engines_.control().FailNextCreations(1 << 20);  // no repair
   EXPECT_FALSE(Run(*placed_, 2).ok());
   EXPECT_EQ(Value("digit_compute_seconds", {"m"}), 1);
   EXPECT_EQ(placed_->engine_states()[0].failures, 1);

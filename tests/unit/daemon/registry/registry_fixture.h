@@ -17,6 +17,7 @@
 #include "daemon/registry/model_registry.h"
 #include "gtest/gtest.h"
 #include "model/engine/engine_factory.h"
+#include "tests/support/simulated_clock.h"
 #include "tests/support/state_dict_file.h"
 
 namespace digit {
@@ -105,7 +106,9 @@ class RegistryTest : public ::testing::Test {
   std::vector<NamedTensor> tensors_;
   HookedEngines engines_;
   std::unique_ptr<Pool> pool_ = *Pool::Create({.max_batch_size = 4, .engines = &engines_});
-  ModelRegistry registry_{pool_.get()};
+  // A century ahead of the pool's: the copies for a candidate never expire.
+  const SimulatedClock ahead_{SteadyTime(absl::Hours(24 * 365 * 100))};
+  ModelRegistry registry_{ModelRegistry::Options{.pool = pool_.get(), .clock = &ahead_}};
   ModelHandle first_;
 };
 

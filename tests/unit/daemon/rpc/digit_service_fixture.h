@@ -51,6 +51,18 @@ class DigitServiceTest : public ::testing::Test {
     std::filesystem::remove_all(scratch_);
   }
 
+  Trainings::Options TrainingOptions() {
+    Trainings::Options options;
+    options.state = &state_;
+    options.trainer = scratch_ + "/trainer";  // not there unless a test writes it
+    options.version = "test";
+    options.data_dir = scratch_ + "/data";
+    options.model_name = [](const std::string&) { return std::string("fake"); };
+    options.live_model = [](const std::string&) { return ModelFiles{.bytes = "live"}; };
+    options.wall_time = [now = absl::UnixEpoch()]() mutable { return now += absl::Seconds(1); };
+    return options;
+  }
+
   FakeEngineFactory engines_;
   std::unique_ptr<Pool> pool_ =
       *Pool::Create({.max_batch_size = 4, .max_queued_images = kMaxQueuedImages, .engines = &engines_});
@@ -64,7 +76,7 @@ class DigitServiceTest : public ::testing::Test {
   SqliteFeedbackStore feedback_{SqliteFeedbackStore::Options{.folder = &state_}};
   Corrections corrections_{
       Corrections::Options{.registry = &registry_, .decode_pool = &decode_pool_, .store = &feedback_}};
-  Trainings trainings_{Trainings::Options{.state = &state_, .trainer = "/nowhere/digit-train"}};
+  Trainings trainings_{TrainingOptions()};
   SimulatedClock clock_{SteadyClock()->Now()};  // the pool has the real one
   CallBytes call_bytes_{kMaxCallBytes};
   DigitServiceImpl service_{{.max_unanswered_images = 8, .max_unanswered_bytes = kMaxUnansweredBytes, .clock = &clock_},

@@ -2,10 +2,12 @@
 #include "daemon/training/trainings.h"
 
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 
 #include "absl/strings/str_cat.h"
@@ -19,6 +21,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using State = TrainingJobState;
 
 // What the script finds: $out, where to write the model, and say, which writes an event.
@@ -218,6 +221,25 @@ TEST_F(TrainingsTest, OneRunsTheOthersWait) {
   EXPECT_TRUE(trainings_->List("other").empty());
   EXPECT_EQ(trainings_->Cancel(first).code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(trainings_->Cancel("nobody").code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(TrainingsTest, WhatIsCancelledAfterItsProcessHasEndedIsNotPublished) {
+  Trainer("read line < \"$(dirname \"$0\")/go\"; started; epoch 1; finish");
+  ASSERT_EQ(::mkfifo((folder_ + "/go").c_str(), 0600), 0);
+  const std::string id = *Submit(request_);
+  absl::Status cancelled = absl::UnknownError("not yet");
+  const auto watch = trainings_->Watch(id, [&](const TrainingJob* job) {
+    if (job == nullptr || job->epochs.empty() || cancelled.ok()) return;
+    siginfo_t ended = {};
+    EXPECT_EQ(::waitid(P_ALL, 0, &ended, WEXITED | WNOWAIT), 0);  // nobody knows yet, as this is the thread that looks
+    cancelled = trainings_->Cancel(id);
+  });
+  ASSERT_TRUE(watch.ok()) << watch.status();
+  std::ofstream(folder_ + "/go") << "go\n";
+  EXPECT_EQ(WaitForEnd(id).state, State::kCancelled);
+  EXPECT_TRUE(cancelled.ok()) << cancelled;
+  EXPECT_THAT(published_, IsEmpty());
+  trainings_->Unwatch(*watch);
 }
 
 TEST_F(TrainingsTest, MetricsShowTheLastEpochAndCountTheEnds) {

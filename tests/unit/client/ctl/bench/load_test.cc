@@ -177,7 +177,7 @@ TEST_F(LoadTest, AnInterruptionEndsTheRunEarly) {
   bench.duration = bench.window = absl::Hours(1);
   server_.recognize = [this](grpc::ServerContext*, const v1::RecognizeRequest& request,
                              v1::RecognizeResponse* response) {
-    if (server_.calls == 500) interrupted_ = true;
+    if (server_.calls >= 500) interrupted_ = true;
     *response = AnswerTo(request);
     return grpc::Status::OK;
   };

@@ -1,0 +1,52 @@
+#include "daemon/registry/model_loader.h"
+
+#include <atomic>
+#include <future>
+
+#include "gmock/gmock.h"
+#include "tests/unit/daemon/registry/registry_fixture.h"
+
+namespace digit {
+namespace {
+
+using ModelLoaderTest = RegistryTest;
+
+TEST_F(ModelLoaderTest, AChangeThatARollbackOvertookIsTriedAgain) {
+  Write(Sevens());
+  ASSERT_TRUE(Reload({.force = true}).ok());
+  Write(Sevens(1001));  // of one mind with what is live now
+  bool rolled_back = false;
+  engines_.before_create = [&] {
+    if (std::exchange(rolled_back, true)) return;
+    ASSERT_TRUE(registry_.Rollback("", kNow).ok());
+  };
+  int reloads = 0;
+  std::promise<void> second;
+  ModelLoader loader({.registry = &registry_, .wall_time = [&] {
+                        if (++reloads == 2) second.set_value();
+                        return kNow;
+                      }});
+  loader.ReloadIfChanged("mnist");
+  second.get_future().wait();
+  loader.Stop();
+  EXPECT_EQ(reloads, 2);
+  EXPECT_EQ(*registry_.Find("", ""), first_);
+  EXPECT_THAT(registry_.Describe("")->versions.at(1).reason, ::testing::HasSubstr("the gate refused it"));
+}
+
+TEST_F(ModelLoaderTest, ARollbackOfWhatFailsIsToldWhileAReloadIsUnderWay) {
+  Write(Shifted(1));
+  ASSERT_TRUE(Reload().ok());
+  const ModelHandle failing = *registry_.Find("", "");
+  std::atomic<int> changes{0};
+  ModelLoader loader({.registry = &registry_, .on_change = [&] { ++changes; }});
+  std::promise<void> go_on;
+  loader.Reload("mnist", {}, [&](const absl::StatusOr<ModelRegistry::Reloaded>&) { go_on.get_future().wait(); });
+  loader.RollbackFailing(*failing->placed, absl::InternalError("broken"));
+  EXPECT_EQ(*registry_.Find("", ""), first_);
+  EXPECT_EQ(changes, 1);
+  go_on.set_value();
+}
+
+}  // namespace
+}  // namespace digit
