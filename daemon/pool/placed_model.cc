@@ -57,14 +57,23 @@ int PlacedModel::CountFailure(int executor, SteadyTime now) {
   return ++failures.in_a_row;
 }
 
-bool PlacedModel::SetWorking(int executor, bool working, absl::string_view error) {
+bool PlacedModel::SetFailed(int executor, absl::string_view error) {
   MutexLock lock(&mu_);
   EngineState& state = states_[executor];
-  state.working = working;
-  if (!working) {
-    ++state.failures;
-    state.last_error = std::string(error);
-  }
+  state.working = false;
+  ++state.failures;
+  state.last_error = std::string(error);
+  return CountWorking();
+}
+
+bool PlacedModel::SetRepaired(int executor, int64_t failures) {
+  MutexLock lock(&mu_);
+  EngineState& state = states_[executor];
+  if (state.failures == failures) state.working = true;
+  return CountWorking();
+}
+
+bool PlacedModel::CountWorking() {
   const auto now = std::count_if(states_.begin(), states_.end(), [](const EngineState& s) { return s.working; });
   const int before = num_working_.exchange(static_cast<int>(now), std::memory_order_relaxed);
   return (before > 0) != (now > 0);

@@ -63,8 +63,11 @@ class PlacedModel : public std::enable_shared_from_this<PlacedModel> {
   friend class Pool;
   // Counts a failure and says how many there have been in a row: a minute of work forgives those before.
   int CountFailure(int executor, SteadyTime now) ABSL_LOCKS_EXCLUDED(mu_);
-  // Returns whether that changed serving().
-  bool SetWorking(int executor, bool working, absl::string_view error) ABSL_LOCKS_EXCLUDED(mu_);
+  // Both return whether that changed serving(). An engine is repaired unless it has failed since there were `failures`:
+  // it is in use before this is called.
+  bool SetFailed(int executor, absl::string_view error) ABSL_LOCKS_EXCLUDED(mu_);
+  bool SetRepaired(int executor, int64_t failures) ABSL_LOCKS_EXCLUDED(mu_);
+  bool CountWorking() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   PlacedModel(Pool* pool, std::shared_ptr<const Model> model, std::vector<std::unique_ptr<InferenceEngine>> engines,
               int max_batch_size, const ModelMetrics& metrics);

@@ -274,7 +274,7 @@ void Pool::TakeOut(int executor, PlacedModel* placed, const absl::Status& why) {
                                 {"model", placed->model_->path},
                                 {"error", why}});
   scheduler_.SetUsable(placed->queue_.get(), executor, false);
-  if (placed->SetWorking(executor, false, why.message())) options_.on_serving_change();
+  if (placed->SetFailed(executor, why.message())) options_.on_serving_change();
   options_.on_engine_failure(*placed, why);
   RepairLater(executor, placed, placed->CountFailure(executor, options_.clock->Now()));
 }
@@ -296,9 +296,9 @@ void Pool::Repair(int executor, PlacedModel* placed, int attempt) {
   }
   placed->engines_[executor] = *std::move(engine);
   LogInfo("engine rebuilt", {{"executor", executor_names_[executor]}, {"model", placed->model_->path}});
-  // In this order: once it is usable it may fail again, and that must have the last word.
-  if (placed->SetWorking(executor, true, "")) options_.on_serving_change();
-  scheduler_.SetUsable(placed->queue_.get(), executor, true);
+  const int64_t failures = placed->engine_states()[executor].failures;
+  scheduler_.SetUsable(placed->queue_.get(), executor, true);  // from here on it may fail again
+  if (placed->SetRepaired(executor, failures)) options_.on_serving_change();
 }
 
 absl::StatusOr<std::unique_ptr<InferenceEngine>> Pool::Rebuild(int executor, const Model& model, Precision precision) {
