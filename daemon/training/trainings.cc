@@ -67,7 +67,8 @@ void Trainings::Restore() {
         job->state = TrainingJobState::kQueued;
         waiting_.push_back(job->id);
       }
-      jobs_[job->id] = *std::move(job);
+      const std::string id = job->id;
+      jobs_[id] = *std::move(job);
     }
     MutexLock lock(&mu_);
     std::sort(waiting_.begin(), waiting_.end(),

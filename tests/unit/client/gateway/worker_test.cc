@@ -94,6 +94,7 @@ TEST_F(HttpWorkerTest, WhoHasLeftMakesRoomAndNobodyElseWhateverTheOrderOfEvents)
 
 TEST_F(HttpWorkerTest, BeyondTheLimitTheQuietestConnectionEnds) {
   std::vector<tcp::socket> clients;
+  clients.reserve(kMaxConnections);
   for (int i = 0; i < kMaxConnections; ++i) clients.push_back(Connect());
   EXPECT_NE(Ask(&clients[1]), "");
   EXPECT_NE(Ask(&clients[0]), "");
