@@ -67,7 +67,7 @@ class PlacedModel : public std::enable_shared_from_this<PlacedModel> {
   // it is in use before this is called.
   bool SetFailed(int executor, absl::string_view error) ABSL_LOCKS_EXCLUDED(mu_);
   bool SetRepaired(int executor, int64_t failures) ABSL_LOCKS_EXCLUDED(mu_);
-  bool CountWorking() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool CountWorking() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);  // states_ has changed: what those two return
 
   PlacedModel(Pool* pool, std::shared_ptr<const Model> model, std::vector<std::unique_ptr<InferenceEngine>> engines,
               int max_batch_size, const ModelMetrics& metrics);

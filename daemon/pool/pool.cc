@@ -176,8 +176,8 @@ absl::Status Pool::WarmUp(int executor, InferenceEngine& engine, CostModel* cost
     sizes.push_back(max_batch_size);
   }
   std::vector<float> scores;
-  const std::vector<uint8_t> grey(static_cast<size_t>(max_batch_size) * kImagePixels,
-                                  128);  // blank ones cost our engine less
+  // Not blank: those cost our engine less.
+  const std::vector<uint8_t> grey(static_cast<size_t>(max_batch_size) * kImagePixels, 128);
   const auto infer = [&](int n) {
     return Infer(engine, absl::MakeConstSpan(grey).subspan(0, size_t{kImagePixels} * PaddedSize(executor, n)), &scores);
   };

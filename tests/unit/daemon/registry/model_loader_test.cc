@@ -12,14 +12,7 @@ namespace {
 using ModelLoaderTest = RegistryTest;
 
 TEST_F(ModelLoaderTest, AChangeThatARollbackOvertookIsTriedAgain) {
-  Write(Sevens());
-  ASSERT_TRUE(Reload({.force = true}).ok());
-  Write(Sevens(1001));  // of one mind with what is live now
-  bool rolled_back = false;
-  engines_.before_create = [&] {
-    if (std::exchange(rolled_back, true)) return;
-    ASSERT_TRUE(registry_.Rollback("", kNow).ok());
-  };
+  OvertakeTheNextReloadByARollback();
   int reloads = 0;
   std::promise<void> second;
   ModelLoader loader({.registry = &registry_, .wall_time = [&] {

@@ -95,6 +95,17 @@ class RegistryTest : public ::testing::Test {
   absl::StatusOr<ModelRegistry::Reloaded> Reload(const ModelRegistry::ReloadOptions& options = {}) {
     return registry_.Reload("mnist", options, kNow);
   }
+  // A version that says 7 is live, by force, and the file holds another one of its mind; while that is being loaded
+  // there is a rollback to first_.
+  void OvertakeTheNextReloadByARollback() {
+    Write(Sevens());
+    ASSERT_TRUE(Reload({.force = true}).ok());
+    Write(Sevens(1001));
+    engines_.before_create = [this, rolled_back = false]() mutable {
+      if (std::exchange(rolled_back, true)) return;
+      ASSERT_TRUE(registry_.Rollback("", kNow).ok());
+    };
+  }
   std::string StateOf(int index) { return StateOf(registry_, "", index); }
   static std::string StateOf(const ModelRegistry& registry, const std::string& name, int index) {
     static const char* const kNames[] = {"loading", "checking", "warming", "live",   "candidate",

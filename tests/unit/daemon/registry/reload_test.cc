@@ -209,14 +209,7 @@ TEST_F(ReloadTest, TheContentOfAVersionFolderDoesNotChange) {
 }
 
 TEST_F(ReloadTest, ARollbackBeatsAReloadThatIsBeingJudgedAgainstWhatItDrops) {
-  Write(Sevens());
-  ASSERT_TRUE(Reload({.force = true}).ok());
-  Write(Sevens(1001));  // of one mind with what is live now
-  bool rolled_back = false;
-  engines_.before_create = [&] {
-    if (std::exchange(rolled_back, true)) return;
-    ASSERT_TRUE(registry_.Rollback("", kNow).ok());
-  };
+  OvertakeTheNextReloadByARollback();
   EXPECT_EQ(Reload().status().code(), absl::StatusCode::kAborted);
   EXPECT_EQ(*registry_.Find("", ""), first_);
   EXPECT_EQ(Reload().status().code(), absl::StatusCode::kFailedPrecondition);  // now against first_
