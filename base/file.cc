@@ -65,6 +65,18 @@ absl::Status SyncFolder(const std::string& folder) {
   return rc == 0 ? absl::OkStatus() : ErrnoStatus(error, "fsync folder", folder);
 }
 
+absl::Status MakeFolders(const std::string& folder, int mode) {
+  const std::string above = std::filesystem::path(folder).parent_path().string();
+  if (!above.empty() && folder.back() == '/' && above != folder) return MakeFolders(above, mode);  // that is itself
+  bool made = ::mkdir(folder.c_str(), static_cast<mode_t>(mode)) == 0;
+  if (!made && errno == ENOENT && !above.empty()) {
+    RETURN_IF_ERROR(MakeFolders(above));
+    made = ::mkdir(folder.c_str(), static_cast<mode_t>(mode)) == 0;
+  }
+  if (made) return SyncFolder(above.empty() ? "." : above);
+  return errno == EEXIST ? absl::OkStatus() : ErrnoStatus(errno, "create folder", folder);
+}
+
 absl::Status ErrnoStatus(int error, absl::string_view what, absl::string_view path) {
   return absl::Status(CodeOfErrno(error), absl::StrCat("cannot ", what, " '", path, "': ", std::strerror(error)));
 }

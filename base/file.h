@@ -25,6 +25,10 @@ absl::Status WriteFileAtomically(const std::string& path, absl::string_view cont
 // Makes what was created, renamed and removed in a folder last.
 absl::Status SyncFolder(const std::string& folder);
 
+// Makes a folder with those above it, which get mode 0777 less the umask. What was made is on disk then: a power cut
+// does not take it from under what is kept inside. OK when something is there already, whatever it is.
+absl::Status MakeFolders(const std::string& folder, int mode = 0777);
+
 // OK when WriteFileAtomically() would not refuse `path` for what it is. Looks at nothing else.
 absl::Status CheckReplaceable(const std::string& path);
 

@@ -2,16 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <filesystem>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
-#include "base/status.h"
 
 namespace digit {
 namespace {
@@ -19,18 +16,6 @@ namespace {
 absl::Status Cannot(const absl::Status& why) {
   return absl::FailedPreconditionError(
       absl::StrCat("the state folder cannot be used: ", why.message(), "; choose another with --state-dir DIR"));
-}
-
-// With those above it. What was made is on disk then: a power cut does not take it from under what is kept inside.
-absl::Status MakeFolder(const std::filesystem::path& path, mode_t mode) {
-  const std::filesystem::path above = path.parent_path();
-  bool made = ::mkdir(path.c_str(), mode) == 0;
-  if (!made && errno == ENOENT && !above.empty()) {
-    RETURN_IF_ERROR(MakeFolder(above, 0777));
-    made = ::mkdir(path.c_str(), mode) == 0;
-  }
-  if (made) return SyncFolder(above.empty() ? "." : above.string());
-  return errno == EEXIST ? absl::OkStatus() : ErrnoStatus(errno, "create folder", path.string());
 }
 
 }  // namespace
@@ -45,7 +30,7 @@ absl::Status StateFolder::Open() {
   }
   MutexLock lock(&mu_);
   if (lock_ >= 0) return absl::OkStatus();
-  const absl::Status made = MakeFolder(path_, 0700);
+  const absl::Status made = MakeFolders(path_, 0700);
   if (!made.ok()) return Cannot(made);
   const std::string file = path_ + "/lock";
   const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);

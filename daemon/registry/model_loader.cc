@@ -27,8 +27,15 @@ ModelLoader::Loaded ModelLoader::ReloadNow(const std::string& name, const ModelR
   return Tell(name, options_.registry->Reload(name, options, options_.wall_time()));
 }
 
-void ModelLoader::Reload(const std::string& name, const ModelRegistry::ReloadOptions& options, Done done) {
-  thread_.Soon([this, name, options, done = std::move(done)] { done(ReloadNow(name, options)); });
+void ModelLoader::SoonUnlessLeft(HasLeft has_left, Done done, std::function<Loaded()> load) {
+  thread_.Soon([has_left = std::move(has_left), done = std::move(done), load = std::move(load)] {
+    done(has_left() ? absl::CancelledError("the caller had left before its turn came; nothing was done") : load());
+  });
+}
+
+void ModelLoader::Reload(const std::string& name, const ModelRegistry::ReloadOptions& options, Done done,
+                         HasLeft has_left) {
+  SoonUnlessLeft(std::move(has_left), std::move(done), [this, name, options] { return ReloadNow(name, options); });
 }
 
 void ModelLoader::ReloadIfChanged(const std::string& name) {
@@ -49,9 +56,10 @@ void ModelLoader::ReloadIfChanged(const std::string& name) {
   });
 }
 
-void ModelLoader::Promote(const std::string& name, const std::string& version, bool force, Done done) {
-  thread_.Soon([this, name, version, force, done = std::move(done)] {
-    done(Tell(name, options_.registry->PromoteVersion(name, version, force, options_.wall_time())));
+void ModelLoader::Promote(const std::string& name, const std::string& version, bool force, Done done,
+                          HasLeft has_left) {
+  SoonUnlessLeft(std::move(has_left), std::move(done), [this, name, version, force] {
+    return Tell(name, options_.registry->PromoteVersion(name, version, force, options_.wall_time()));
   });
 }
 

@@ -27,16 +27,21 @@ class ModelLoader {
   };
   // On the loader's thread; must not block.
   using Done = std::function<void(absl::StatusOr<ModelRegistry::Reloaded>)>;
+  // Whether nobody waits for the outcome any more. Also there.
+  using HasLeft = std::function<bool()>;
 
   explicit ModelLoader(Options options);
 
-  // As ModelRegistry::Reload, without blocking. Answers in order. After Stop() `done` is destroyed uncalled.
-  void Reload(const std::string& name, const ModelRegistry::ReloadOptions& options, Done done);
+  // As ModelRegistry::Reload, without blocking. Answers in order: CANCELLED, with nothing done, when the caller has
+  // left before its turn came. After Stop() `done` is destroyed uncalled.
+  void Reload(
+      const std::string& name, const ModelRegistry::ReloadOptions& options, Done done,
+      HasLeft has_left = [] { return false; });
   // Nobody asked and nobody waits: the outcome goes to the log. What is waiting already is not queued twice.
   void ReloadIfChanged(const std::string& name) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // As ModelRegistry::PromoteVersion and Publish, without blocking; answers in order with the others.
-  void Promote(const std::string& name, const std::string& version, bool force, Done done);
+  // As ModelRegistry::PromoteVersion and Publish, in the same way.
+  void Promote(const std::string& name, const std::string& version, bool force, Done done, HasLeft has_left);
   void Publish(const std::string& name, const std::string& path, digit::Promote promote, Done done);
 
   // At once, on the calling thread.
@@ -52,6 +57,7 @@ class ModelLoader {
   Loaded Tell(const std::string& name, Loaded loaded);  // on_change, metrics
   void SaveAgainUnlessSaved() ABSL_LOCKS_EXCLUDED(mu_);
   Loaded ReloadNow(const std::string& name, const ModelRegistry::ReloadOptions& options);
+  void SoonUnlessLeft(HasLeft has_left, Done done, std::function<Loaded()> load);
 
   const Options options_;
   Mutex mu_;

@@ -124,9 +124,7 @@ int64_t VersionNumber(absl::string_view folder) {
 
 absl::Status WriteModelFolder(const std::string& folder, const ModelFiles& files) {
   const std::filesystem::path parent = std::filesystem::path(folder).parent_path();
-  std::error_code error;
-  std::filesystem::create_directories(parent, error);
-  if (error) return ErrnoStatus(error.value(), "create folder", parent.string());
+  RETURN_IF_ERROR(MakeFolders(parent.string()));
   std::string temporary = absl::StrCat((parent / kUnfinished).string(), "XXXXXX");  // nobody takes that for a version
   if (::mkdtemp(temporary.data()) == nullptr) return ErrnoStatus(errno, "create folder", temporary);
   const absl::Cleanup cleanup = [&temporary] {

@@ -58,14 +58,16 @@ grpc::ServerUnaryReactor* DigitServiceImpl::ReloadModel(grpc::CallbackServerCont
                                                         v1::ReloadModelResponse* response) {
   UnaryCall* reactor = StartCall("ReloadModel");
   if (!Admits(authorizer_, "ReloadModel", *context, request->model(), reactor)) return reactor;
-  loader_->Reload(request->model(), {.force = request->force(), .candidate = request->candidate()},
-                  [this, context, reactor, request, response](absl::StatusOr<ModelRegistry::Reloaded> reloaded) {
-                    LogAdminCall("ReloadModel", *context, request->model(), reloaded.status());
-                    if (!reloaded.ok()) return reactor->Finish(ToGrpcStatus(reloaded.status()));
-                    response->set_changed(reloaded->changed);
-                    response->set_gate(reloaded->refused.empty() ? reloaded->gate : reloaded->refused);
-                    FinishWith(reactor, EncodeNow(*registry_, reloaded->live->name, response->mutable_model()));
-                  });
+  loader_->Reload(
+      request->model(), {.force = request->force(), .candidate = request->candidate()},
+      [this, context, reactor, request, response](absl::StatusOr<ModelRegistry::Reloaded> reloaded) {
+        LogAdminCall("ReloadModel", *context, request->model(), reloaded.status());
+        if (!reloaded.ok()) return reactor->Finish(ToGrpcStatus(reloaded.status()));
+        response->set_changed(reloaded->changed);
+        response->set_gate(reloaded->refused.empty() ? reloaded->gate : reloaded->refused);
+        FinishWith(reactor, EncodeNow(*registry_, reloaded->live->name, response->mutable_model()));
+      },
+      [context] { return context->IsCancelled(); });
   return reactor;
 }
 
@@ -74,13 +76,15 @@ grpc::ServerUnaryReactor* DigitServiceImpl::PromoteModel(grpc::CallbackServerCon
                                                          v1::PromoteModelResponse* response) {
   UnaryCall* reactor = StartCall("PromoteModel");
   if (!Admits(authorizer_, "PromoteModel", *context, request->model(), reactor)) return reactor;
-  loader_->Promote(request->model(), request->version(), request->force(),
-                   [this, context, reactor, request, response](absl::StatusOr<ModelRegistry::Reloaded> promoted) {
-                     LogAdminCall("PromoteModel", *context, request->model(), promoted.status());
-                     if (!promoted.ok()) return reactor->Finish(ToGrpcStatus(promoted.status()));
-                     response->set_gate(promoted->gate);
-                     FinishWith(reactor, EncodeNow(*registry_, promoted->live->name, response->mutable_model()));
-                   });
+  loader_->Promote(
+      request->model(), request->version(), request->force(),
+      [this, context, reactor, request, response](absl::StatusOr<ModelRegistry::Reloaded> promoted) {
+        LogAdminCall("PromoteModel", *context, request->model(), promoted.status());
+        if (!promoted.ok()) return reactor->Finish(ToGrpcStatus(promoted.status()));
+        response->set_gate(promoted->gate);
+        FinishWith(reactor, EncodeNow(*registry_, promoted->live->name, response->mutable_model()));
+      },
+      [context] { return context->IsCancelled(); });
   return reactor;
 }
 

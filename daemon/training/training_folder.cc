@@ -18,9 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 absl::Status WriteIdx(const std::string& folder, const LabeledImages& images) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) return ErrnoStatus(error.value(), "create folder", folder);
+  RETURN_IF_ERROR(MakeFolders(folder));
   RETURN_IF_ERROR(WriteFileAtomically(folder + "/train-images-idx3-ubyte", FormatIdxImages(images)));
   return WriteFileAtomically(folder + "/train-labels-idx1-ubyte", FormatIdxLabels(images));
 }

@@ -81,7 +81,6 @@ void Trainings::Restore() {
 void Trainings::Call(std::function<void()> call) {
   {
     MutexLock lock(&mu_);
-    if (stopping_) return;
     calls_.push_back(std::move(call));
   }
   ::eventfd_write(wake_, 1);
@@ -94,7 +93,7 @@ bool Trainings::RunCalls() {
     std::vector<std::function<void()>> calls;
     {
       MutexLock lock(&mu_);
-      if (stopping_) return false;
+      if (stopping_ && publishing_.empty()) return false;
       if (calls_.empty()) return true;
       calls.swap(calls_);
     }
@@ -151,8 +150,8 @@ absl::StatusOr<std::string> Trainings::Accept(TrainingRequest request) {
   TrainingJob job{.request = std::move(request), .created = options_.wall_time()};
   if (job.request.seed == 0) job.request.seed = 1;
   const std::string day = absl::FormatTime("%Y%m%d-%H%M%S", job.created, absl::UTCTimeZone());
+  RETURN_IF_ERROR(MakeFolders(FolderOf("")));
   std::error_code error;
-  fs::create_directories(FolderOf(""), error);
   for (int n = 1; job.id.empty(); ++n) {
     const std::string id = absl::StrCat(day, "-", n);
     if (fs::create_directory(FolderOf(id), error)) job.id = id;
@@ -160,6 +159,7 @@ absl::StatusOr<std::string> Trainings::Accept(TrainingRequest request) {
   }
   absl::Status status = PrepareFolder(job);
   if (status.ok()) status = WriteFileAtomically(FolderOf(job.id) + "/job.json", FormatTrainingJob(job));
+  if (status.ok()) status = SyncFolder(FolderOf(""));
   if (!status.ok()) {
     fs::remove_all(FolderOf(job.id), error);
     return status;

@@ -84,7 +84,8 @@ class Trainings {
   // Tells all watchers that the server stops, as it does those who come later.
   void EndWatches();
 
-  // The process under way gets SIGTERM and some seconds; its training goes on after the next start. Idempotent.
+  // The process under way gets SIGTERM and some seconds; its training goes on after the next start. What is being
+  // published is waited for, as it would be published once more. Idempotent.
   void Stop();
 
  private:
@@ -103,7 +104,7 @@ class Trainings {
 
   // All on the thread "training".
   void Run();
-  bool RunCalls();  // what other threads have asked for; false: stop
+  bool RunCalls();  // what other threads have asked for; false: the thread is to end
   absl::StatusOr<std::string> Accept(TrainingRequest request);
   void BeginNext();
   absl::StatusOr<ChildProcess> StartTrainer(const TrainingJob& job, int64_t memory_bytes);

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
 #include "base/sha256.h"
+#include "base/status.h"
 
 namespace digit {
 namespace {
@@ -52,9 +53,7 @@ absl::StatusOr<bool> Lock(int fd, const std::string& path, const FetchOptions& o
 }  // namespace
 
 absl::StatusOr<FetchFolder> FetchFolder::Open(const std::string& path, const FetchOptions& options) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error) return ErrnoStatus(error.value(), "make the folder", path);
+  RETURN_IF_ERROR(MakeFolders(path));
   const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return ErrnoStatus(errno, "open the folder", path);
   const absl::StatusOr<bool> locked = Lock(fd, path, options);

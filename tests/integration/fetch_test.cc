@@ -308,7 +308,7 @@ TEST_F(FetchTest, AFolderThatCannotBeMadeIsSaid) {
   AddMirror("good");
   Write("file", "");
   const absl::Status status = FetchDataSet(set_, base_ + "/file/data", options_);
-  EXPECT_THAT(std::string(status.message()), HasSubstr("cannot make the folder '" + base_ + "/file/data'"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("cannot create folder '" + base_ + "/file/data'"));
 }
 
 TEST(FindDataSetTest, KnowsTheTwoAndNamesThemOtherwise) {

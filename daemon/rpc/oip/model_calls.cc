@@ -119,11 +119,13 @@ grpc::ServerUnaryReactor* InferenceServiceImpl::RepositoryModelLoad(
   absl::Status asked = CheckRepositoryName(request->repository_name());
   asked.Update(CheckRepositoryParameters(request->parameters()));
   if (!asked.ok()) return FinishWith(reactor, asked);
-  loader_->Reload(request->model_name(), {},
-                  [context, reactor, request](const absl::StatusOr<ModelRegistry::Reloaded>& reloaded) {
-                    LogAdminCall("RepositoryModelLoad", *context, request->model_name(), reloaded.status());
-                    FinishWith(reactor, reloaded.status());
-                  });
+  loader_->Reload(
+      request->model_name(), {},
+      [context, reactor, request](const absl::StatusOr<ModelRegistry::Reloaded>& reloaded) {
+        LogAdminCall("RepositoryModelLoad", *context, request->model_name(), reloaded.status());
+        FinishWith(reactor, reloaded.status());
+      },
+      [context] { return context->IsCancelled(); });
   return reactor;
 }
 

@@ -40,6 +40,21 @@ TEST_F(FileTest, ReplacesAndLeavesNoTemporaryFile) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), std::filesystem::directory_iterator()), 1);
 }
 
+TEST_F(FileTest, MakesFoldersOfWhichTheLastHasTheMode) {
+  const mode_t before = ::umask(022);
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(MakeFolders(Path("a//b/c/"), 0700).ok());
+  ::umask(before);
+  const auto mode = [this](const std::string& name) {
+    struct stat info {};
+    return ::stat(Path(name).c_str(), &info) == 0 && S_ISDIR(info.st_mode) ? info.st_mode & 0777 : 0;
+  };
+  EXPECT_EQ(mode("a/b"), 0755u);
+  EXPECT_EQ(mode("a/b/c"), 0700u);
+  ASSERT_TRUE(WriteFileAtomically(Path("f"), "").ok());
+  EXPECT_THAT(std::string(MakeFolders(Path("f/d/e")).message()), HasSubstr("cannot create folder '" + Path("f/d")));
+  EXPECT_EQ(MakeFolders("").code(), absl::StatusCode::kNotFound);
+}
+
 TEST_F(FileTest, NamesThePathAndTheLimit) {
   EXPECT_EQ(ReadFile(Path("none"), 100).status().code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(ReadFile(Path("none"), 100).status().message()), HasSubstr(Path("none")));

@@ -27,6 +27,29 @@ TEST_F(ModelLoaderTest, AChangeThatARollbackOvertookIsTriedAgain) {
   EXPECT_THAT(registry_.Describe("")->versions.at(1).reason, ::testing::HasSubstr("the gate refused it"));
 }
 
+TEST_F(ModelLoaderTest, NothingIsDoneForACallerThatHasLeftBeforeItsTurn) {
+  Write(Shifted(1));
+  std::vector<absl::StatusCode> answers;
+  std::promise<void> last;
+  {
+    ModelLoader loader({.registry = &registry_});
+    bool has_left = false;  // of the loader's thread
+    const ModelLoader::Done note = [&](const absl::StatusOr<ModelRegistry::Reloaded>& reloaded) {
+      answers.push_back(reloaded.status().code());
+      has_left = !has_left;
+      if (answers.size() == 4) last.set_value();
+    };
+    loader.Reload("nobody", {}, note);
+    loader.Reload("mnist", {}, note, [&] { return has_left; });
+    loader.Promote("nobody", "", false, note, [&] { return has_left; });
+    loader.Promote("mnist", "previous", true, note, [&] { return has_left; });
+    last.get_future().wait();
+  }
+  using Code = absl::StatusCode;
+  EXPECT_THAT(answers, ::testing::ElementsAre(Code::kNotFound, Code::kCancelled, Code::kNotFound, Code::kCancelled));
+  EXPECT_EQ(*registry_.Find("", ""), first_);
+}
+
 TEST_F(ModelLoaderTest, ARollbackOfWhatFailsIsToldWhileAReloadIsUnderWay) {
   Write(Shifted(1));
   ASSERT_TRUE(Reload().ok());

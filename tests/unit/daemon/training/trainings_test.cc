@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <future>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "base/file.h"
@@ -71,7 +73,7 @@ class TrainingsTest : public ::testing::Test {
                              const std::function<void(absl::StatusOr<Trainings::Published>)>& done) {
       published_.push_back(absl::StrCat(model, " ", ReadFile(path, 100).value_or("nothing")));
       promote_ = promote;
-      done(publish_result_);
+      answer_later_([this, done] { done(publish_result_); });
     };
     options.wall_time = [this] { return now_ += absl::Seconds(1); };
     options.metrics = &metrics_;
@@ -126,6 +128,7 @@ class TrainingsTest : public ::testing::Test {
   LabeledImages corrections_;
   std::vector<std::string> published_;
   Promote promote_ = Promote::kNever;
+  std::function<void(std::function<void()> answer)> answer_later_ = [](const auto& answer) { answer(); };
   absl::StatusOr<Trainings::Published> publish_result_ =
       Trainings::Published{.version = "3", .promoted = true, .gate = "better"};
   MetricRegistry counted_;
@@ -315,6 +318,23 @@ TEST_F(TrainingsTest, WhatWasTrainedButNotPublishedIsPublishedAfterARestart) {
   while (trainings_->List("").empty()) std::this_thread::yield();
   EXPECT_EQ(WaitForEnd(id).state, State::kDone);
   EXPECT_THAT(published_, ElementsAre("mnist model\n"));
+}
+
+TEST_F(TrainingsTest, WhatIsBeingPublishedWhenTheServerStopsIsPublishedOnce) {
+  std::promise<std::function<void()>> publishing;
+  answer_later_ = [&](std::function<void()> answer) { publishing.set_value(std::move(answer)); };
+  const std::string id = *Submit(request_);
+  const std::function<void()> answer = publishing.get_future().get();
+  std::thread stopping([this] { trainings_->Stop(); });
+  while (Submit({}).status().code() != absl::StatusCode::kUnavailable) std::this_thread::yield();
+  answer();
+  stopping.join();
+  End();
+  Begin();
+  trainings_->Restore();
+  while (trainings_->List("").empty()) std::this_thread::yield();
+  EXPECT_EQ(WaitForEnd(id).version, "3");
+  EXPECT_EQ(published_.size(), 1u);
 }
 
 TEST_F(TrainingsTest, ADamagedRecordHarmsNoOther) {
