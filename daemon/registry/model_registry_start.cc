@@ -31,6 +31,17 @@ absl::Status ModelRegistry::LoadFirst(const std::string& name, const std::string
     if (found != saved_.end()) saved = found->second;
   }
   absl::StatusOr<Read> newest = ReadNewest(name, path);
+  std::optional<VersionRecord> kept_out;
+  if (saved.has_value() && newest.ok() && newest->model.ok() && saved->rejected.contains(newest->model->identity)) {
+    const Model& model = *newest->model;
+    kept_out = {.version = VersionOf(path, model, newest->origin),
+                .identity = model.identity,
+                .sha256 = model.sha256,
+                .path = newest->files->path,
+                .state = ModelState::kRefused,
+                .reason = "refused or rolled back before the restart; force it to load it all the same",
+                .since = now};
+  }
   RETURN_IF_ERROR(saved.has_value() ? LoadAsSaved(name, path, *saved, std::move(newest), now)
                                     : LoadNewest(name, path, std::move(newest), now));
   if (saved.has_value()) {
@@ -40,6 +51,10 @@ absl::Status ModelRegistry::LoadFirst(const std::string& name, const std::string
       std::set<std::string>& rejected = models_.find(name)->second.rejected;
       rejected = saved->rejected;
       rejected.erase(live->model->identity);
+    }
+    if (kept_out.has_value() && kept_out->identity != live->model->identity) {
+      LogWarn("model kept out", {{"model", name}, {"version", kept_out->version}, {"reason", kept_out->reason}});
+      Record(name, *std::move(kept_out));
     }
     const std::optional<SavedVersion> previous =
         live->model->identity == saved->live.identity ? saved->previous : std::optional(saved->live);

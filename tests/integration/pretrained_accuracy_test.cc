@@ -68,8 +68,9 @@ TEST_F(PretrainedAccuracyTest, IsWhatTheFileSaysAndAtLeast9960) {
 
 TEST_F(PretrainedAccuracyTest, ItsTestPicturesAreNotTakenForAnotherDataSet) {
   EXPECT_TRUE(CheckDataset("mnist", test_).ok());
-  EXPECT_EQ(std::string(CheckDataset("fashion-mnist", test_).message()),
-            "these are the test pictures of mnist, not of fashion-mnist: the data set, or its folder, must be named mnist");
+  EXPECT_EQ(
+      std::string(CheckDataset("fashion-mnist", test_).message()),
+      "these are the test pictures of mnist, not of fashion-mnist: the data set, or its folder, must be named mnist");
 }
 
 TEST_F(PretrainedAccuracyTest, DigitsAreMostlyConfidentAndSeldomNoDigit) {

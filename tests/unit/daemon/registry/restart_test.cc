@@ -71,6 +71,10 @@ TEST_F(RestartTest, ARollbackLasts) {
   models_->Save().IgnoreError();
   Restart();  // the file holds what was rolled back
   EXPECT_EQ(Live(), first);
+  const VersionRecord kept_out = models_->Describe("mnist")->versions.at(1);
+  EXPECT_EQ(kept_out.identity, second);
+  EXPECT_EQ(kept_out.state, ModelState::kRefused);
+  EXPECT_THAT(kept_out.reason, HasSubstr("rolled back before the restart"));
   EXPECT_FALSE(models_->Reload("mnist", {.automatic = true}, kNow)->changed);
   EXPECT_THAT(std::string(models_->Reload("mnist", {}, kNow).status().message()), HasSubstr("rolled back before"));
   Restart();
