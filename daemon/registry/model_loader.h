@@ -27,16 +27,14 @@ class ModelLoader {
   };
   // On the loader's thread; must not block.
   using Done = std::function<void(absl::StatusOr<ModelRegistry::Reloaded>)>;
-  // Whether nobody waits for the outcome any more. Also there.
+  // Whether nobody waits for the outcome any more. On the loader's thread, too.
   using HasLeft = std::function<bool()>;
 
   explicit ModelLoader(Options options);
 
   // As ModelRegistry::Reload, without blocking. Answers in order: CANCELLED, with nothing done, when the caller has
   // left before its turn came. After Stop() `done` is destroyed uncalled.
-  void Reload(
-      const std::string& name, const ModelRegistry::ReloadOptions& options, Done done,
-      HasLeft has_left = [] { return false; });
+  void Reload(const std::string& name, const ModelRegistry::ReloadOptions& options, Done done, HasLeft has_left);
   // Nobody asked and nobody waits: the outcome goes to the log. What is waiting already is not queued twice.
   void ReloadIfChanged(const std::string& name) ABSL_LOCKS_EXCLUDED(mu_);
 

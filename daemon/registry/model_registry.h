@@ -246,6 +246,8 @@ class ModelRegistry {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
   std::vector<int64_t> WorthATry(const std::string& name, const Before& before) const;
   std::string VersionOf(const std::string& path, const Model& model, Origin origin) const;
+  VersionRecord RecordOf(const Read& read, const std::string& path, absl::Time now) const;  // kLoading
+  static absl::Status RefusedBefore(const std::string& path);
   void LoadOthers(const std::string& name, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);
   absl::StatusOr<Reloaded> BringIn(const std::string& name, const Before& before, Read read, const Entrance& entrance,
                                    absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(reload_mu_);

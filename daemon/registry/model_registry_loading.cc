@@ -12,14 +12,6 @@
 #include "daemon/registry/model_registry.h"
 
 namespace digit {
-namespace {
-
-absl::Status RefusedBefore(const std::string& path) {
-  return absl::FailedPreconditionError(absl::StrCat("model '", path, "' was refused or rolled back before and has not ",
-                                                    "changed since; force it to load it all the same"));
-}
-
-}  // namespace
 
 void ModelRegistry::LogLoaded(absl::string_view event, const LiveModel& model) {
   LogInfo(event, {{"model", model.name},
@@ -188,14 +180,24 @@ std::string ModelRegistry::VersionOf(const std::string& path, const Model& model
   return ModelVersionOf(is_private ? "" : model.path, model.identity);
 }
 
+absl::Status ModelRegistry::RefusedBefore(const std::string& path) {
+  return absl::FailedPreconditionError(absl::StrCat("model '", path, "' was refused or rolled back before and has not ",
+                                                    "changed since; force it to load it all the same"));
+}
+
+VersionRecord ModelRegistry::RecordOf(const Read& read, const std::string& path, absl::Time now) const {
+  VersionRecord record{.path = read.files->path, .state = ModelState::kLoading, .since = now};
+  record.sha256 = read.model.ok() ? read.model->sha256 : Sha256Hex(read.files->bytes);
+  record.identity = read.model.ok() ? read.model->identity : record.sha256;
+  record.version =
+      read.model.ok() ? VersionOf(path, *read.model, read.origin) : ModelVersionOf(record.path, record.identity);
+  return record;
+}
+
 absl::StatusOr<ModelRegistry::Reloaded> ModelRegistry::BringIn(const std::string& name, const Before& before, Read read,
                                                                const Entrance& entrance, absl::Time now) {
   absl::StatusOr<Model>& model = read.model;
-  VersionRecord record{.path = read.files->path, .state = ModelState::kLoading, .since = now};
-  record.sha256 = model.ok() ? model->sha256 : Sha256Hex(read.files->bytes);
-  record.identity = model.ok() ? model->identity : record.sha256;
-  record.version =
-      model.ok() ? VersionOf(before.path, *model, read.origin) : ModelVersionOf(record.path, record.identity);
+  VersionRecord record = RecordOf(read, before.path, now);
   if (!model.ok()) {
     record.unreadable = true;
     return Refuse(name, std::move(record), model.status());

@@ -33,14 +33,9 @@ absl::Status ModelRegistry::LoadFirst(const std::string& name, const std::string
   absl::StatusOr<Read> newest = ReadNewest(name, path);
   std::optional<VersionRecord> kept_out;
   if (saved.has_value() && newest.ok() && newest->model.ok() && saved->rejected.contains(newest->model->identity)) {
-    const Model& model = *newest->model;
-    kept_out = {.version = VersionOf(path, model, newest->origin),
-                .identity = model.identity,
-                .sha256 = model.sha256,
-                .path = newest->files->path,
-                .state = ModelState::kRefused,
-                .reason = "refused or rolled back before the restart; force it to load it all the same",
-                .since = now};
+    kept_out = RecordOf(*newest, path, now);
+    kept_out->state = ModelState::kRefused;
+    kept_out->reason = std::string(RefusedBefore(kept_out->path).message());
   }
   RETURN_IF_ERROR(saved.has_value() ? LoadAsSaved(name, path, *saved, std::move(newest), now)
                                     : LoadNewest(name, path, std::move(newest), now));

@@ -39,7 +39,7 @@ TEST_F(ModelLoaderTest, NothingIsDoneForACallerThatHasLeftBeforeItsTurn) {
       has_left = !has_left;
       if (answers.size() == 4) last.set_value();
     };
-    loader.Reload("nobody", {}, note);
+    loader.Reload("nobody", {}, note, [&] { return has_left; });
     loader.Reload("mnist", {}, note, [&] { return has_left; });
     loader.Promote("nobody", "", false, note, [&] { return has_left; });
     loader.Promote("mnist", "previous", true, note, [&] { return has_left; });
@@ -57,7 +57,9 @@ TEST_F(ModelLoaderTest, ARollbackOfWhatFailsIsToldWhileAReloadIsUnderWay) {
   std::atomic<int> changes{0};
   ModelLoader loader({.registry = &registry_, .on_change = [&] { ++changes; }});
   std::promise<void> go_on;
-  loader.Reload("mnist", {}, [&](const absl::StatusOr<ModelRegistry::Reloaded>&) { go_on.get_future().wait(); });
+  loader.Reload(
+      "mnist", {}, [&](const absl::StatusOr<ModelRegistry::Reloaded>&) { go_on.get_future().wait(); },
+      [] { return false; });
   loader.RollbackFailing(*failing->placed, absl::InternalError("broken"));
   EXPECT_EQ(*registry_.Find("", ""), first_);
   EXPECT_EQ(changes, 1);

@@ -19,7 +19,8 @@ class RegistryMetricsTest : public RegistryTest {
   }
   void ReloadByLoader(const std::string& name) {
     const auto done = std::make_shared<std::promise<void>>();
-    loader_.Reload(name, {}, [done](const absl::StatusOr<ModelRegistry::Reloaded>&) { done->set_value(); });
+    loader_.Reload(
+        name, {}, [done](const absl::StatusOr<ModelRegistry::Reloaded>&) { done->set_value(); }, [] { return false; });
     done->get_future().wait();
   }
   double Value(const std::string& name, const LabelValues& labels) const { return ValueOf(metrics_, name, labels); }

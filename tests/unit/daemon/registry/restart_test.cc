@@ -74,7 +74,7 @@ TEST_F(RestartTest, ARollbackLasts) {
   const VersionRecord kept_out = models_->Describe("mnist")->versions.at(1);
   EXPECT_EQ(kept_out.identity, second);
   EXPECT_EQ(kept_out.state, ModelState::kRefused);
-  EXPECT_THAT(kept_out.reason, HasSubstr("rolled back before the restart"));
+  EXPECT_THAT(kept_out.reason, HasSubstr("was refused or rolled back before and has not changed since"));
   EXPECT_FALSE(models_->Reload("mnist", {.automatic = true}, kNow)->changed);
   EXPECT_THAT(std::string(models_->Reload("mnist", {}, kNow).status().message()), HasSubstr("rolled back before"));
   Restart();

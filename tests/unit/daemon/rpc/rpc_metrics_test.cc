@@ -1,9 +1,12 @@
 #include "daemon/rpc/rpc_metrics.h"
 
+#include <cmath>
+
 #include "gmock/gmock.h"
 #include "grpcpp/generic/generic_stub.h"
 #include "gtest/gtest.h"
 #include "tests/support/metric_value.h"
+#include "tests/unit/daemon/rpc/busy_loader.h"
 #include "tests/unit/daemon/rpc/digit_service_fixture.h"
 
 namespace digit {
@@ -75,6 +78,30 @@ TEST_F(RpcMetricsTest, CallsByMethodAndCode) {
   EXPECT_EQ(Calls("Recognize", "NOT_FOUND"), 1);
   EXPECT_EQ(Calls("Recognize", "RESOURCE_EXHAUSTED"), 0) << "there before it comes";
   EXPECT_EQ(TimedCalls("Recognize"), 3);
+}
+
+TEST_F(RpcMetricsTest, WhatWaitsForTheLoaderIsCancelledWhenItsCallerHasLeft) {
+  const auto another = [this] { CallEmpty("ListModels"); };
+  v1::ReloadModelRequest reload;
+  v1::ReloadModelResponse reloaded;
+  while (std::isnan(Calls("ReloadModel", "CANCELLED"))) {  // until it is seen, as the server may learn of it too late
+    LeaveWhileTheLoaderIsBusy(
+        &loader_,
+        [&](grpc::ClientContext* context, std::function<void(grpc::Status)> ended) {
+          counted_stub_->async()->ReloadModel(context, &reload, &reloaded, std::move(ended));
+        },
+        another);
+  }
+  v1::PromoteModelRequest promote;
+  v1::PromoteModelResponse promoted;
+  while (std::isnan(Calls("PromoteModel", "CANCELLED"))) {
+    LeaveWhileTheLoaderIsBusy(
+        &loader_,
+        [&](grpc::ClientContext* context, std::function<void(grpc::Status)> ended) {
+          counted_stub_->async()->PromoteModel(context, &promote, &promoted, std::move(ended));
+        },
+        another);
+  }
 }
 
 TEST_F(RpcMetricsTest, MessagesOfAStreamAndHowManyStreamsAreOpen) {

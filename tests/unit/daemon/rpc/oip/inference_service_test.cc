@@ -1,5 +1,6 @@
 #include "daemon/rpc/oip/inference_service.h"
 
+#include <cmath>
 #include <future>
 #include <map>
 #include <thread>
@@ -9,6 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/metric_value.h"
+#include "tests/unit/daemon/rpc/busy_loader.h"
 #include "tests/unit/daemon/rpc/oip/oip_fixture.h"
 
 namespace digit {
@@ -248,6 +250,29 @@ TEST_F(InferenceServiceTest, LoadReloadsAndRefusesWhatAServerMustNotTakeFromACal
   request.clear_parameters();
   request.set_repository_name("r");
   EXPECT_EQ(Call(&Stub::RepositoryModelLoad, request, &response).error_code(), grpc::StatusCode::UNIMPLEMENTED);
+}
+
+TEST_F(InferenceServiceTest, ALoadThatWaitsIsCancelledWhenItsCallerHasLeft) {
+  MetricRegistry metrics;
+  RpcMetrics rpc_metrics(&metrics);
+  InferenceServiceImpl::Options options;
+  options.metrics = &rpc_metrics;
+  Serve(options);
+  const inference::RepositoryModelLoadRequest load;
+  inference::RepositoryModelLoadResponse loaded;
+  // Until it is seen, as the server may learn of it too late.
+  while (std::isnan(ValueOf(metrics, "digit_rpc_requests_total", {"RepositoryModelLoad", "CANCELLED"}))) {
+    LeaveWhileTheLoaderIsBusy(
+        &loader_,
+        [&](grpc::ClientContext* context, std::function<void(grpc::Status)> ended) {
+          stub_->async()->RepositoryModelLoad(context, &load, &loaded, std::move(ended));
+        },
+        [&] {
+          inference::ServerLiveResponse live;
+          Call(&Stub::ServerLive, {}, &live);
+        });
+  }
+  server_->Shutdown();  // before the metrics go
 }
 
 TEST_F(InferenceServiceTest, UnloadSaysWhatToDoInstead) {
